@@ -1,0 +1,33 @@
+"""Pictures ↔ tensors: the only crossing.
+
+A picture is uint8 RGB H×W×3; a tensor is float32 N×3×H×W in [-1, 1], v / 127.5 - 1.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def to_tensor(picture: NDArray[np.uint8]) -> Tensor:
+    """One picture, uint8 RGB H×W×3 or gray H×W → float32 1×3×H×W in [-1, 1].
+
+    >>> to_tensor(np.full((4, 4, 3), 255, np.uint8)).max().item()
+    1.0
+    >>> to_tensor(np.zeros((4, 4), np.uint8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=2)
+    values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    return values[None].float() / 127.5 - 1
+
+
+def to_picture(tensor: Tensor) -> NDArray[np.uint8]:
+    """One picture of a batch: float 1×3×H×W in [-1, 1] → uint8 RGB H×W×3, rounded.
+
+    >>> to_picture(to_tensor(np.full((2, 2, 3), 77, np.uint8)))[0, 0].tolist()
+    [77, 77, 77]
+    """
+    values = ((tensor[0].float() + 1) * 127.5).round().clamp(0, 255)
+    return np.ascontiguousarray(values.byte().permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,100 @@
+"""The program `animeprep`: its table of verbs, and how it ends.
+
+Each verb is imported when it is called, so that `animeprep --help` is quick and never loads
+torch.
+"""
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from animeprep.errors import AnimeprepError
+
+#: Verb → where it is, and its line in the help.
+VERBS = {
+    "demo": ("animegan.cli:demo", "See it all: prepare, train and paint on built-in data."),
+    "prepare": ("animeprep.cli:prepare", "Make all sets from films and photos in one go."),
+    "frames": ("animeprep.cli:frames", "Take every N-th picture of films."),
+    "dedup": ("animeprep.cli:dedup", "Leave out black, night, cards and copies."),
+    "crop": ("animeprep.cli:crop", "Cut random square crops."),
+    "exposure": ("animeprep.cli:exposure", "Even out the exposure of the whole set."),
+    "smooth-edges": ("animeprep.cli:smooth_edges", 'Smooth edges: the "fake" anime.'),
+    "gray": ("animeprep.cli:gray", "Make the grayscale sets."),
+    "photos": ("animeprep.cli:photos", "Crop real photos and hold some out."),
+    "train": ("animegan.cli:train", "Train AnimeGAN on the dataset."),
+    "stylize": ("animegan.cli:stylize", "Paint pictures and folders of pictures."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Lists the verbs of the table and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{name} is no verb")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs, in the order of the work"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="animeprep")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def program(debug: bool) -> None:  # noqa: FBT001 - read by main
+    """From a film and a folder of photos to your own AnimeGAN.
+
+    \b
+    animeprep prepare movie.mkv --photos holiday/
+    animeprep train
+    animeprep stylize photo.jpg
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrongly called, 130 stopped by Ctrl-C.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    # Anywhere on the line, since one adds it after a failure.
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        outcome: Any = program.main(arguments, prog_name="animeprep", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nanimeprep: stopped; run the same command again to go on", err=True)
+        return 130
+    except AnimeprepError as error:
+        return _fail(str(error), error.exit_code, debug=debug)
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: one line, not a traceback
+        return _fail(f"{type(error).__name__}: {error} (--debug shows where)", 1, debug=debug)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _fail(line: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"animeprep: {line}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

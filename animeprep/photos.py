@@ -1,0 +1,97 @@
+"""Real photos: cropped for training, some held out. Verb: photos.
+
+Whether a photo is held out is decided by its content alone, so that adding photos later moves
+none from one side to the other.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from animeprep.crop import CropSettings, crops_of, prepare_size
+from animeprep.dataset import PHOTO, VAL, Dataset
+from animeprep.errors import InputError
+from animeprep.files import sha256
+from animeprep.film import slug
+from animeprep.folders import Made, Summary, run_stage
+from animeprep.images import Picture, list_images, read_bytes
+
+STAGE = "photos"
+
+
+class PhotoSettings(CropSettings):
+    """How photos are cropped, and how many are held out."""
+
+    count: int = Field(default=4, ge=1, le=64)
+    """crops of each photo, where that many fit"""
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+    """share of the photos that training never sees"""
+
+
+def held_out(names: set[str], share: float) -> set[str]:
+    """Which photos are held out: by the hash in their names, at least one of two or more.
+
+    >>> sorted(held_out({"a-00000000", "b-80000000", "c-ffffffff"}, 0.4))
+    ['a-00000000']
+    """
+    ordered = sorted(names, key=lambda name: name.rsplit("-", 1)[1])
+    held = {name for name in ordered if int(name.rsplit("-", 1)[1], 16) < share * 2**32}
+    if share and not held and len(ordered) > 1:
+        held = {ordered[0]}
+    return held - {ordered[-1]} if held == names else held
+
+
+def photos(
+    dataset: Dataset, folders: list[Path], settings: PhotoSettings, *, dry_run: bool = False
+) -> Summary:
+    """Crop photos into `photo/` and copy the held-out ones, scaled down, into `val/`.
+
+    Args:
+        dataset: where to; photos of earlier runs stay.
+        folders: folders of photos, searched with their subfolders, or single photos.
+        settings: crops and share of held-out photos.
+        dry_run: count only.
+
+    Raises:
+        InputError: a folder is missing or without pictures.
+        OutputError: a picture cannot be written.
+    """
+    sources = _find(folders)
+    names = {path: f"{slug(path.stem)}-{_digest(path)}" for path in sources}
+    held = held_out({*names.values(), *dataset.records(STAGE).sources()}, settings.held_out)
+
+    def make(name: str, picture: Picture) -> list[Made]:
+        if name in held:
+            return [Made(f"{VAL}/{name}.png", prepare_size(picture, settings))]
+        return crops_of(picture, name, PHOTO, settings)
+
+    return run_stage(
+        dataset,
+        STAGE,
+        sources,
+        make,
+        lambda name: f"{settings.fingerprint()}{' held out' if name in held else ''}",
+        name_of=names.__getitem__,
+        forget=False,
+        dry_run=dry_run,
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256(read_bytes(path))[:8]
+    except InputError:
+        # The driver meets the same error again and records it.
+        return sha256(path.name.encode())[:8]
+
+
+def _find(folders: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(folder, "there is no such folder", "check the name")
+        inside = [folder] if folder.is_file() else list_images(folder, recursive=True)
+        if not inside:
+            raise InputError(folder, "there are no pictures in this folder", "name another")
+        found += inside
+    return found

@@ -1,0 +1,183 @@
+"""All stages in order: from films and photos to the sets. Verb: prepare.
+
+Films are read once: each sampled picture is examined while it is in memory, and only pictures that
+pass are encoded. The outcome is what the verbs one by one make: the same `style/`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from animeprep.crop import CropSettings, crop
+from animeprep.dataset import Dataset
+from animeprep.dedup import (
+    STAGE as DEDUP,
+)
+from animeprep.dedup import (
+    DedupSettings,
+    examine,
+    forget_thumbnail,
+    hash_of,
+    keep_thumbnail,
+    preference,
+    settle,
+)
+from animeprep.edges import EdgeSettings, edges
+from animeprep.exposure import ExposureSettings, exposure
+from animeprep.files import writing
+from animeprep.folders import DROPPED, KEPT, MADE, Summary
+from animeprep.frames import STAGE as FRAMES_STAGE
+from animeprep.frames import FrameSettings, frames, restore
+from animeprep.gray import gray
+from animeprep.hashes import distances
+from animeprep.images import Picture, read_rgb
+from animeprep.photos import PhotoSettings, photos
+from animeprep.records import Record
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """The settings of all stages."""
+
+    frames: FrameSettings = field(default_factory=FrameSettings)
+    dedup: DedupSettings = field(default_factory=DedupSettings)
+    crop: CropSettings = field(default_factory=CropSettings)
+    exposure: ExposureSettings = field(default_factory=ExposureSettings)
+    edges: EdgeSettings = field(default_factory=EdgeSettings)
+    photos: PhotoSettings = field(default_factory=PhotoSettings)
+
+
+class _Examiner:
+    """The sieve of `prepare`: examines sampled pictures and foresees what dedup will leave out."""
+
+    def __init__(self, dataset: Dataset, settings: DedupSettings) -> None:
+        self.dataset = dataset
+        self.settings = settings
+        self.records = dataset.records(DEDUP)
+        self.origin = dataset.records(FRAMES_STAGE)
+        self.passed: list[Record] = [
+            r for r in self.records if self._is_current(r) and not r["gate"]
+        ]
+
+    def _is_current(self, record: Record) -> bool:
+        return "phash" in record and record.get("settings") == self.settings.fingerprint()
+
+    def knows(self, name: str) -> bool:
+        return any(self._is_current(record) for record in self.records.of(name))
+
+    def judge(self, name: str, picture: Picture) -> bool:
+        record: Record = {
+            "file_name": name,
+            "status": KEPT,
+            **_origin(name),
+            **examine(picture, self.settings),
+            "source": name,
+            "settings": self.settings.fingerprint(),
+        }
+        wanted = not record["gate"] and not self._has_better(record)
+        self.records.put(name, [record])
+        if not record["gate"]:
+            self.passed.append(record)
+        if not wanted:
+            keep_thumbnail(self.dataset, name, picture)
+        return wanted
+
+    def _has_better(self, record: Record) -> bool:
+        """Whether a copy that is preferred was seen already: then this one will hardly win."""
+        own = hash_of(record)
+        return any(
+            preference(other) < preference(record)
+            and int(distances(own, hash_of(other)[None])[0]) <= self.settings.threshold
+            for other in self.passed
+        )
+
+    def written(self, name: str, digest: str) -> None:
+        examined = [{**record, "source_sha256": digest} for record in self.records.of(name)]
+        self.records.put(name, examined)
+
+
+def _origin(name: str) -> Record:
+    """Film and index of a sampled picture, from its name."""
+    film_id, _, index = name.removeprefix("frames/").removesuffix(".png").rpartition("_")
+    if film_id and len(index) == 7 and index.isdigit():
+        return {"film_id": film_id, "index": int(index)}
+    return {}
+
+
+def prepare(
+    dataset: Dataset,
+    inputs: list[Path],
+    photo_folders: list[Path],
+    settings: PrepareSettings,
+    *,
+    dry_run: bool = False,
+) -> Iterator[Summary]:
+    """Make all sets, from films (or folders of stills) and folders of photos.
+
+    Args:
+        dataset: where to.
+        inputs: films, pictures and folders of pictures.
+        photo_folders: photos; none leaves `photo/` as it is.
+        settings: of all stages.
+        dry_run: only say what the first stages would do; the later ones depend on their results.
+
+    Yields:
+        A summary after each stage.
+
+    Raises:
+        InputError: nothing of the input can be used.
+        OutputError: something cannot be written.
+    """
+    if dry_run:
+        yield frames(dataset, inputs, settings.frames, dry_run=True)
+        if photo_folders:
+            yield photos(dataset, photo_folders, settings.photos, dry_run=True)
+        return
+    yield from sift(dataset, inputs, settings)
+    yield crop(dataset, settings.crop)
+    yield exposure(dataset, settings.exposure)
+    yield edges(dataset, settings.edges)
+    yield gray(dataset)
+    if photo_folders:
+        yield photos(dataset, photo_folders, settings.photos)
+
+
+def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Iterator[Summary]:
+    """Frames and dedup in one pass over each film: encodes only what passes.
+
+    A picture that was written and then lost to a sharper one is removed; the rare one that was
+    passed over and wins after all is decoded again.
+    """
+    examiner = _Examiner(dataset, settings.dedup)
+    sampled = frames(dataset, inputs, settings.frames, sieve=examiner)
+    examiner.records.tidy()
+    decided = settle(dataset, settings.dedup, Summary(DEDUP))
+    status = {r["file_name"]: r["status"] for r in dataset.records(DEDUP)}
+    records = dataset.records(FRAMES_STAGE)
+    winners = {n for n, s in status.items() if s == KEPT and not dataset.path(n).exists()}
+    winners &= set(records.sources())
+    if winners:
+        restore(dataset, inputs, winners)
+        records = dataset.records(FRAMES_STAGE)
+    for name, state in status.items():
+        for record in records.of(name):
+            if state == DROPPED and record["status"] == MADE:
+                _leave_out(dataset, record)
+                sampled.counts[MADE] -= 1
+                sampled.counts[DROPPED] += 1
+        if state == KEPT:
+            forget_thumbnail(dataset, name)
+    records.tidy()
+    yield sampled
+    yield decided
+
+
+def _leave_out(dataset: Dataset, record: Record) -> None:
+    """Turn a written frame into a thumbnail."""
+    path = dataset.path(record["file_name"])
+    if path.exists():
+        keep_thumbnail(dataset, record["file_name"], read_rgb(path))
+        with writing(path):
+            path.unlink()
+    record["status"] = DROPPED
+    record.pop("sha256", None)

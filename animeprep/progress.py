@@ -1,0 +1,50 @@
+"""Progress with an estimate of what is left, on a terminal; nothing at all elsewhere."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+#: Adds one to the finished work and may change the text beside the bar.
+Advance = Callable[..., None]
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int | None) -> Iterator[Advance]:
+    """Show a bar on standard error while the block runs, where a terminal listens.
+
+    Args:
+        label: what is going on.
+        total: how many steps there are; None where nobody knows.
+
+    Yields:
+        A function to call after each step, with the text to show beside the bar as an option.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _note="": None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total, note="")
+
+        def advance(note: str = "") -> None:
+            bar.update(task, advance=1, **({"note": note} if note else {}))
+
+        yield advance

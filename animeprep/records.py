@@ -1,0 +1,104 @@
+"""The manifest: for every picture and stage one record, as JSON lines.
+
+While a stage runs, each finished source appends one line, so that a killed run knows what is
+done; when it ends, the file is written anew, ordered by file name. No times are recorded: the
+same inputs and settings give the same bytes.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from animeprep.files import make_folder, write_atomic, writing
+
+#: `file_name` (relative to the dataset) and `status` are always there; `reason`, `source`,
+#: `source_sha256`, `sha256` and `settings` where they apply; the rest is the stage's own.
+Record = dict[str, Any]
+
+
+class Records:
+    """The records of one stage.
+
+    Args:
+        path: the `.jsonl` file; it need not exist. A torn last line, left by a killed run, is
+            passed over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._appended = False
+        self._groups: dict[str, list[Record]] = {}
+        for record in _read(path):
+            self._groups.setdefault(_source(record), []).append(record)
+
+    def __iter__(self) -> Iterator[Record]:
+        for source in sorted(self._groups):
+            yield from self._groups[source]
+
+    def sources(self) -> list[str]:
+        """The sources that have records, ordered."""
+        return sorted(self._groups)
+
+    def of(self, source: str) -> list[Record]:
+        """What a source became; empty where nothing is known."""
+        return self._groups.get(source, [])
+
+    def named(self) -> dict[str, Record]:
+        """All records by their file name."""
+        return {record["file_name"]: record for record in self}
+
+    def put(self, source: str, records: list[Record]) -> None:
+        """Replace the records of a source, and append them to the file in one line.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        self.update(source, records)
+        line = json.dumps({"source": source, "records": records}, ensure_ascii=False) + "\n"
+        make_folder(self.path.parent)
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
+            # The empty line before it keeps a torn line of a killed run apart.
+            file.write(("" if self._appended else "\n") + line)
+        self._appended = True
+
+    def update(self, source: str, records: list[Record]) -> None:
+        """Replace the records of a source in memory; `tidy` writes them."""
+        self._groups[source] = records
+
+    def drop(self, source: str) -> None:
+        """Forget a source; `tidy` writes that."""
+        self._groups.pop(source, None)
+
+    def tidy(self) -> None:
+        """Write the file anew: one record a line, ordered by file name.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        ordered = sorted(self, key=lambda record: str(record["file_name"]))
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in ordered)
+        text = "".join(lines).encode()
+        if not (self.path.exists() and self.path.read_bytes() == text):
+            write_atomic(self.path, text)
+
+
+def _source(record: Record) -> str:
+    return str(record.get("source") or record["file_name"])
+
+
+def _read(path: Path) -> Iterable[Record]:
+    """The records in a file, the latest of each source where it stands twice."""
+    if not path.exists():
+        return []
+    groups: dict[str, list[Record]] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if "records" in entry:
+            groups[entry["source"]] = list(entry["records"])
+        elif "file_name" in entry:
+            groups.setdefault(_source(entry), []).append(entry)
+    return [record for group in groups.values() for record in group]
