@@ -6,7 +6,7 @@ A picture is uint8 RGB H×W×3; a tensor is float32 N×3×H×W in [-1, 1], v / 1
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def to_tensor(picture: NDArray[np.uint8]) -> Tensor:
@@ -21,6 +21,12 @@ def to_tensor(picture: NDArray[np.uint8]) -> Tensor:
         picture = np.repeat(picture[..., None], 3, axis=2)
     values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
     return values[None].float() / 127.5 - 1
+
+
+def place(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to a device, channels last: the layout in which convolutions are fastest."""
+    placed: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return placed
 
 
 def to_picture(tensor: Tensor) -> NDArray[np.uint8]:

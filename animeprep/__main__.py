@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="animeprep")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 def program(debug: bool) -> None:  # noqa: FBT001 - read by main
-    """From a film and a folder of photos to your own AnimeGAN.
+    r"""From a film and a folder of photos to your own AnimeGAN.
 
     \b
     animeprep prepare movie.mkv --photos holiday/
@@ -72,21 +72,24 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in arguments
     # Anywhere on the line, since one adds it after a failure.
     arguments = [argument for argument in arguments if argument != "--debug"]
+    code = 0
     try:
         outcome: Any = program.main(arguments, prog_name="animeprep", standalone_mode=False)
+        code = outcome if isinstance(outcome, int) else 0
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nanimeprep: stopped; run the same command again to go on", err=True)
-        return 130
+        code = 130
     except AnimeprepError as error:
-        return _fail(str(error), error.exit_code, debug=debug)
+        code = _fail(str(error), error.exit_code, debug=debug)
     except BrokenPipeError:
-        return 0
+        # Whoever read our output, `head` say, has enough: no reason to complain.
+        sys.stderr.close()
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line, not a traceback
-        return _fail(f"{type(error).__name__}: {error} (--debug shows where)", 1, debug=debug)
-    return outcome if isinstance(outcome, int) else 0
+        code = _fail(f"{type(error).__name__}: {error} (--debug shows where)", 1, debug=debug)
+    return code
 
 
 def _fail(line: str, code: int, *, debug: bool) -> int:

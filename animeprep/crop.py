@@ -7,17 +7,15 @@ that neither the number of workers nor the other pictures change a crop.
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from animeprep.dataset import CROPS, Dataset
-from animeprep.film import Box
+from animeprep.dataset import CROPS, Dataset, stem
 from animeprep.folders import SKIPPED, Made, Settings, Summary, run_stage
 from animeprep.gates import log_average
-from animeprep.images import Picture, scale_short_side, to_gray
+from animeprep.images import Box, Picture, scale_short_side, to_gray
 
 STAGE = "crop"
 _DRAWS = 40
@@ -106,7 +104,7 @@ def crops_of(picture: Picture, name: str, folder: str, settings: CropSettings) -
         settings: how they are drawn.
     """
     scaled = prepare_size(picture, settings)
-    stem = PurePosixPath(name).stem
+    own_name = stem(name)
     whole = {
         "scaled_size": [scaled.shape[1], scaled.shape[0]],
         "log_average": round(log_average(picture), 6),
@@ -114,11 +112,11 @@ def crops_of(picture: Picture, name: str, folder: str, settings: CropSettings) -
     }
     made = [
         Made(
-            f"{folder}/{stem}_{number}.png",
+            f"{folder}/{own_name}_{number}.png",
             np.ascontiguousarray(box.cut(scaled)),
             fields={"box": [box.left, box.top, box.width, box.height], **whole},
         )
-        for number, box in enumerate(draw_crops(scaled, stem, settings))
+        for number, box in enumerate(draw_crops(scaled, own_name, settings))
     ]
     return made or [Made(name, None, SKIPPED, {"reason": "no part has content"})]
 

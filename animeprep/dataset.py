@@ -78,16 +78,15 @@ class Dataset:
             DatasetError: there are none.
         """
         judged = self.records("dedup").named()
-        found = self.pictures(FRAMES)
-        kept = [
-            path
-            for path in found
-            if judged.get(self.file_name(path), {}).get("status") not in {"dropped", "failed"}
-        ]
+        left_out = {n for n, r in judged.items() if r["status"] in {"dropped", "failed"}}
+        # `prepare` does not even write what it leaves out.
+        nothing_else = bool(left_out) and left_out == judged.keys()
+        found = list_images(self.root / FRAMES) if nothing_else else self.pictures(FRAMES)
+        kept = [path for path in found if self.file_name(path) not in left_out]
         if not kept:
             raise DatasetError(
                 self.root / FRAMES,
-                f"dedup left out all {len(found)} pictures",
+                f"dedup left out all {len(left_out)} pictures",
                 "take more frames or loosen its bounds",
             )
         return kept
@@ -106,6 +105,16 @@ class Dataset:
                 f"run `animeprep {VERB_OF[folder]}` first, or put pictures there",
             )
         return found
+
+
+def stem(source: str) -> str:
+    """What the files made of a picture are called after it; unlike for a.png and a.jpg.
+
+    >>> stem("frames/a.png"), stem("frames/a.jpg")
+    ('a', 'a.jpg')
+    """
+    name = PurePosixPath(source).name
+    return name[:-4] if name.lower().endswith(".png") else name
 
 
 def made_name(folder: str, source: str) -> str:

@@ -4,13 +4,11 @@ Nothing is deleted from a user's folders: what is left out is recorded with its 
 its keeper and the distance in bits) and a thumbnail, and later stages pass it over.
 """
 
-from pathlib import PurePosixPath
-
 import cv2
 import numpy as np
 from pydantic import Field
 
-from animeprep.dataset import FRAMES, LEFT_OUT, Dataset
+from animeprep.dataset import FRAMES, LEFT_OUT, Dataset, stem
 from animeprep.files import write_atomic, writing
 from animeprep.folders import DROPPED, FAILED, KEPT, Made, Summary, run_stage
 from animeprep.gates import GateSettings, judge, measure
@@ -94,9 +92,8 @@ def dedup(dataset: Dataset, settings: DedupSettings, *, dry_run: bool = False) -
     origin = dataset.records("frames").named()
 
     def make(name: str, picture: Picture) -> list[Made]:
-        known = {
-            key: origin[name][key] for key in ("film_id", "index") if key in origin.get(name, {})
-        }
+        sampled = origin.get(name, {})
+        known: Record = {key: sampled[key] for key in ("film_id", "index") if key in sampled}
         return [Made(name, None, KEPT, {**known, **examine(picture, settings)})]
 
     summary = run_stage(
@@ -119,6 +116,7 @@ def settle(dataset: Dataset, settings: DedupSettings, summary: Summary) -> Summa
         # Gone from the folder and not left out by `prepare`: the user removed it.
         if not dataset.path(name).exists() and origin.get(name, {}).get("status") != DROPPED:
             records.drop(name)
+            forget_thumbnail(dataset, name)
     decide(records, settings)
     records.tidy()
     summary.counts.clear()
@@ -141,7 +139,7 @@ def thumbnail_name(name: str) -> str:
     >>> thumbnail_name("frames/a_0000050.png")
     'left_out/a_0000050.jpg'
     """
-    return f"{LEFT_OUT}/{PurePosixPath(name).stem}.jpg"
+    return f"{LEFT_OUT}/{stem(name)}.jpg"
 
 
 def keep_thumbnail(dataset: Dataset, name: str, picture: Picture) -> None:

@@ -16,7 +16,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import cv2
 import joblib
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from animeprep.dataset import CROPS, STYLE, Dataset, made_name
-from animeprep.files import write_atomic
+from animeprep.files import write_changed
 from animeprep.folders import Made, Settings, Summary, run_stage, workers_for
 from animeprep.gates import log_average
 from animeprep.images import Picture, read_rgb, to_gray
@@ -73,7 +73,7 @@ def gain_of(key: Key, target: float, settings: ExposureSettings) -> float:
     if settings.method == "none":
         return 1.0
     stops = settings.strength * math.log2(target / key.log_average)
-    return 2.0 ** min(settings.clamp, max(-settings.clamp, stops))
+    return float(2.0 ** min(settings.clamp, max(-settings.clamp, stops)))
 
 
 def to_linear(levels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -91,7 +91,8 @@ def to_levels(linear: NDArray[np.float64]) -> NDArray[np.uint8]:
     encoded = np.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055
     )
-    return np.clip(np.rint(encoded * 255), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(np.rint(encoded * 255), 0, 255).astype(np.uint8)
+    return levels
 
 
 def level_table(gain: float, peak: int) -> NDArray[np.uint8]:
@@ -122,8 +123,7 @@ def level_table(gain: float, peak: int) -> NDArray[np.uint8]:
 
 def compensate(picture: Picture, gain: float, peak: int) -> Picture:
     """Apply a gain in linear light to a picture, uint8 RGB H×W×3; same shape back."""
-    changed: Picture = cv2.LUT(picture, level_table(gain, peak))
-    return changed
+    return cast("Picture", cv2.LUT(picture, level_table(gain, peak)))
 
 
 def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = False) -> Summary:
@@ -156,7 +156,7 @@ def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = Fa
     if not dry_run:
         summary.figures = _figures(dataset, settings, target) if target else {}
         report = {"target": target, **summary.figures}
-        write_atomic(dataset.root / "exposure.json", json.dumps(report, indent=1).encode() + b"\n")
+        write_changed(dataset.root / "exposure.json", json.dumps(report, indent=1).encode() + b"\n")
     return summary
 
 
@@ -209,7 +209,7 @@ def _figures(dataset: Dataset, settings: ExposureSettings, target: float) -> dic
 
 
 def _compare(path: Path, key: Key, target: float, settings: ExposureSettings) -> tuple[float, ...]:
-    """One row of `_figures`: log2 L before and after, clipped, hue shift, edges before and after."""
+    """One row of `_figures`: log2 L before, after; clipped; hue shift; edges before, after."""
     cv2.setNumThreads(1)
     before = read_rgb(path)
     after = compensate(before, gain_of(key, target, settings), key.peak)

@@ -63,6 +63,16 @@ def write_atomic(path: Path, data: bytes) -> None:
             raise
 
 
+def write_changed(path: Path, data: bytes) -> None:
+    """Write a file as `write_atomic` does, unless it holds these bytes already.
+
+    Raises:
+        OutputError: as there.
+    """
+    if not (path.exists() and path.read_bytes() == data):
+        write_atomic(path, data)
+
+
 def sweep_parts(folder: Path) -> None:
     """Remove what a killed run left half-written."""
     for part in folder.glob(".*.part"):

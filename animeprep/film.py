@@ -7,23 +7,25 @@ for each decision.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import av.filter
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideData
+from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from animeprep.errors import FilmError
 from animeprep.files import sha256
-from animeprep.images import MAX_PIXELS, Picture, to_gray
+from animeprep.images import MAX_PIXELS, Box, Picture, to_gray
 
 #: FFmpeg's numbers of colour matrices → the names its scaler understands. 2 is "untagged".
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
@@ -48,20 +50,6 @@ MAX_BAR_SHARE = 0.35
 
 #: Undecodable packets in a row after which a film is given up.
 MAX_CORRUPT_RUN = 300
-
-
-@dataclass(frozen=True)
-class Box:
-    """A part of a picture: pixels from the top left corner."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def cut(self, picture: Picture) -> Picture:
-        """That part of H×W×3."""
-        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 @dataclass(frozen=True)
@@ -213,7 +201,8 @@ def _opened(path: Path) -> InputContainer:
     try:
         if path.stat().st_size == 0:
             raise FilmError(path, "the file is empty", "copy it again")
-        return av.open(str(path))
+        # A relative name with a colon would be taken for the address of a server.
+        return av.open(str(path.absolute()))
     except OSError as error:  # av's errors are among them
         if isinstance(error, av.error.FFmpegError):
             raise FilmError(
@@ -338,10 +327,12 @@ def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
 
     The matrix maps a stored point (p, q) to (a·p + c·q, b·p + d·q), x right and y down.
     """
-    side = next((data for data in frame.side_data if data.type == SideData.DISPLAYMATRIX), None)
-    if side is None:
+    # PyAV types this container as a mapping; iterating it yields the data themselves.
+    sides = cast("Iterable[SideData]", frame.side_data)
+    matrix = next((side for side in sides if side.type == SideDataType.DISPLAYMATRIX), None)
+    if matrix is None:
         return False, False, False
-    a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, d < 0, a < 0
     return True, b < 0, c < 0
@@ -399,7 +390,7 @@ class _Converter:
             self._graphs[key] = self._graph(*key)
         graph = self._graphs[key]
         graph.push(frame)
-        converted = graph.pull()
+        converted = cast("VideoFrame", graph.pull())
         picture = converted.to_ndarray(format="rgb24")
         transpose, flip_rows, flip_columns = self.film.orientation
         if transpose:

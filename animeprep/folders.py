@@ -147,7 +147,7 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
         (name, path, fingerprint(name), records.of(name)) for name, path in sorted(named.items())
     )
     if dry_run:
-        for name, path, settings, old in jobs:
+        for _, path, settings, old in jobs:
             summary.counts["unchanged" if _is_done(dataset, path, settings, old) else "to do"] += 1
         return summary
     worker = _Worker(dataset, make)
@@ -194,7 +194,7 @@ class _Worker:
             reason = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
             return name, [{"file_name": name, "status": FAILED, "reason": reason, "source": name}]
         shared = {"source": name, "source_sha256": source_sha256, "settings": settings}
-        known = {record.get("sha256") for record in old}
+        known = {record.get("sha256") for record in old if record["status"] == MADE}
         return name, [self._write(one, shared, known) for one in made]
 
     def _write(self, made: Made, shared: Record, known: set[str | None]) -> Record:

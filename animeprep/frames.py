@@ -14,7 +14,7 @@ from pydantic import Field
 
 from animeprep.dataset import FRAMES, Dataset
 from animeprep.errors import AnimeprepError, FilmError, InputError, PictureError
-from animeprep.files import sha256, sweep_parts, write_atomic
+from animeprep.files import sha256, sweep_parts, write_atomic, writing
 from animeprep.film import Decoding, Film, pictures, probe, slug
 from animeprep.folders import DROPPED, FAILED, KEPT, MADE, Settings, Summary
 from animeprep.images import Picture, decode_rgb, encode_png, is_image, list_images, read_bytes
@@ -75,6 +75,7 @@ class _Run:
         """Have a picture written in the background, or recorded as left out."""
         record: Record = {"file_name": name, "status": MADE, **origin}
         if self.sieve is not None and not self.sieve.judge(name, picture):
+            _unwrite(self.dataset.path(name), picture)
             self.finish({**record, "status": DROPPED})
             return
         self.waiting.append(self.encoders.submit(_write, self.dataset.path(name), picture, record))
@@ -99,6 +100,13 @@ def _write(path: Path, picture: Picture, record: Record) -> Record:
     data = encode_png(picture)
     write_atomic(path, data)
     return {**record, "sha256": sha256(data)}
+
+
+def _unwrite(path: Path, picture: Picture) -> None:
+    """Remove a picture that a killed run wrote and had no time to record."""
+    if path.exists() and path.read_bytes() == encode_png(picture):
+        with writing(path):
+            path.unlink()
 
 
 def frames(
@@ -191,9 +199,8 @@ def _sample_film(run: _Run, path: Path, settings: FrameSettings, *, dry_run: boo
             run.take(name, picture, origin)
     finally:
         run.drain()
-        # A film that broke off midway is over all the same: the rerun would break there too.
-        if not decoding.pictures:
-            raise FilmError(path, "no picture of it can be decoded", "check that it plays")
+    if not decoding.pictures:
+        raise FilmError(path, "no picture of it can be decoded", "check that it plays")
     _forget_unwanted(run, known, taken)
     ledger.put(film.film_id, [_film_record(film, settings, decoding)])
     ledger.tidy()
@@ -247,7 +254,8 @@ def _forget_unwanted(run: _Run, known: Iterable[Record], taken: set[str]) -> Non
         if name in taken:
             continue
         if path.exists() and sha256(path.read_bytes()) == record.get("sha256"):
-            path.unlink()
+            with writing(path):
+                path.unlink()
             run.summary.counts["removed"] += 1
         run.records.drop(name)
 

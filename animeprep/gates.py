@@ -85,14 +85,11 @@ def judge(measured: Mapping[str, float], settings: GateSettings) -> str | None:
     >>> judge(measure(np.zeros((90, 160, 3), np.uint8)), GateSettings())
     'black'
     """
-    if measured["black"] < settings.black:
-        return "black"
-    if measured["white"] > settings.white:
-        return "white"
-    if measured["plain"] > settings.plain:
-        return "plain"
-    if measured["flat"] < settings.flat:
-        return "flat"
-    if measured["night"] < settings.night:
-        return "night"
-    return None
+    failed = {
+        "black": measured["black"] < settings.black,
+        "white": measured["white"] > settings.white,
+        "plain": measured["plain"] > settings.plain,
+        "flat": measured["flat"] < settings.flat,
+        "night": measured["night"] < settings.night,
+    }
+    return next((gate for gate, fails in failed.items() if fails), None)

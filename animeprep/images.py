@@ -5,8 +5,11 @@ truncated file without a word on the terminal; OpenCV writes and scales, because
 """
 
 import io
+import struct
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -23,8 +26,35 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 #: Larger pictures are refused before memory is taken: 2^28 pixels are 0.8 GB as RGB.
 MAX_PIXELS = 2**28
 
+#: Pillow and its plug-ins report broken files by all of these.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+
 #: zlib level of PNG files: a third of the time of level 6 at some ten per cent more bytes.
 PNG_LEVEL = 1
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture: pixels from the top left corner."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, picture: Picture) -> Picture:
+        """That part of H×W×3."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def is_image(path: Path) -> bool:
@@ -66,16 +96,16 @@ def decode_rgb(data: bytes, path: Path) -> Picture:
     if not data:
         raise PictureError(path, "the file is empty", "remove it or copy it again")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             pixels = image.width * image.height
             if pixels > MAX_PIXELS:
                 raise PictureError(
                     path, f"{image.width}×{image.height} is too large", "scale it down"
                 )
             return _to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        # Pillow reports broken files by all of these.
+    except Image.DecompressionBombError as error:
+        raise PictureError(path, "the picture is too large", "scale it down") from error
+    except _BROKEN as error:
         reason = str(error).split("(")[0].strip() or "broken"
         if "cannot identify" in reason:
             reason = "not a picture that can be read"
@@ -144,8 +174,7 @@ def to_gray(picture: Picture) -> Picture:
     >>> to_gray(np.full((1, 1, 3), (255, 0, 0), np.uint8)).tolist()
     [[76]]
     """
-    gray: Picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return gray
+    return cast("Picture", cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def resize(picture: Picture, width: int, height: int) -> Picture:
@@ -154,8 +183,7 @@ def resize(picture: Picture, width: int, height: int) -> Picture:
         return picture
     smaller = width * height < picture.shape[0] * picture.shape[1]
     kernel = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
-    scaled: Picture = cv2.resize(picture, (width, height), interpolation=kernel)
-    return scaled
+    return cast("Picture", cv2.resize(picture, (width, height), interpolation=kernel))
 
 
 def scale_short_side(picture: Picture, short_side: int) -> Picture:

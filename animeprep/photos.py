@@ -1,9 +1,10 @@
 """Real photos: cropped for training, some held out. Verb: photos.
 
-Whether a photo is held out is decided by its content alone, so that adding photos later moves
-none from one side to the other.
+Whether a photo is held out is decided by its content, and once decided it stays: adding photos
+later moves none from one side to the other.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from animeprep.folders import Made, Summary, run_stage
 from animeprep.images import Picture, list_images, read_bytes
 
 STAGE = "photos"
+_HELD_OUT = " held out"
 
 
 class PhotoSettings(CropSettings):
@@ -28,17 +30,25 @@ class PhotoSettings(CropSettings):
     """share of the photos that training never sees"""
 
 
-def held_out(names: set[str], share: float) -> set[str]:
+def held_out(names: set[str], share: float, before: Mapping[str, bool] | None = None) -> set[str]:
     """Which photos are held out: by the hash in their names, at least one of two or more.
+
+    Args:
+        names: of photos, ending in a hyphen and 8 hexadecimal digits.
+        share: how many of them, 0..1.
+        before: which are held out and which are not by an earlier run; they stay where they are.
 
     >>> sorted(held_out({"a-00000000", "b-80000000", "c-ffffffff"}, 0.4))
     ['a-00000000']
     """
     ordered = sorted(names, key=lambda name: name.rsplit("-", 1)[1])
-    held = {name for name in ordered if int(name.rsplit("-", 1)[1], 16) < share * 2**32}
+    before = before or {}
+    free = [name for name in ordered if name not in before]
+    held = {name for name in free if int(name.rsplit("-", 1)[1], 16) < share * 2**32}
+    held |= {name for name in names if before.get(name)}
     if share and not held and len(ordered) > 1:
-        held = {ordered[0]}
-    return held - {ordered[-1]} if held == names else held
+        held = set(free[:1])
+    return held - set(free[-1:]) if held == names else held
 
 
 def photos(
@@ -58,7 +68,13 @@ def photos(
     """
     sources = _find(folders)
     names = {path: f"{slug(path.stem)}-{_digest(path)}" for path in sources}
-    held = held_out({*names.values(), *dataset.records(STAGE).sources()}, settings.held_out)
+    own = settings.fingerprint()
+    before = {
+        record["source"]: record["settings"].endswith(_HELD_OUT)
+        for record in dataset.records(STAGE)
+        if record.get("settings") in {own, own + _HELD_OUT}
+    }
+    held = held_out({*names.values(), *dataset.records(STAGE).sources()}, settings.held_out, before)
 
     def make(name: str, picture: Picture) -> list[Made]:
         if name in held:
@@ -70,7 +86,7 @@ def photos(
         STAGE,
         sources,
         make,
-        lambda name: f"{settings.fingerprint()}{' held out' if name in held else ''}",
+        lambda name: own + _HELD_OUT if name in held else own,
         name_of=names.__getitem__,
         forget=False,
         dry_run=dry_run,

@@ -5,16 +5,16 @@ pass are encoded. The outcome is what the verbs one by one make: the same `style
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from animeprep.crop import CropSettings, crop
-from animeprep.dataset import Dataset
+from animeprep.dataset import FRAMES, Dataset
 from animeprep.dedup import (
     STAGE as DEDUP,
 )
 from animeprep.dedup import (
     DedupSettings,
+    dedup,
     examine,
     forget_thumbnail,
     hash_of,
@@ -25,26 +25,25 @@ from animeprep.dedup import (
 from animeprep.edges import EdgeSettings, edges
 from animeprep.exposure import ExposureSettings, exposure
 from animeprep.files import writing
-from animeprep.folders import DROPPED, KEPT, MADE, Summary
+from animeprep.folders import DROPPED, KEPT, MADE, Settings, Summary
 from animeprep.frames import STAGE as FRAMES_STAGE
 from animeprep.frames import FrameSettings, frames, restore
 from animeprep.gray import gray
 from animeprep.hashes import distances
-from animeprep.images import Picture, read_rgb
+from animeprep.images import Picture, list_images, read_rgb
 from animeprep.photos import PhotoSettings, photos
-from animeprep.records import Record
+from animeprep.records import Record, Records
 
 
-@dataclass(frozen=True)
-class PrepareSettings:
+class PrepareSettings(Settings):
     """The settings of all stages."""
 
-    frames: FrameSettings = field(default_factory=FrameSettings)
-    dedup: DedupSettings = field(default_factory=DedupSettings)
-    crop: CropSettings = field(default_factory=CropSettings)
-    exposure: ExposureSettings = field(default_factory=ExposureSettings)
-    edges: EdgeSettings = field(default_factory=EdgeSettings)
-    photos: PhotoSettings = field(default_factory=PhotoSettings)
+    frames: FrameSettings = FrameSettings()
+    dedup: DedupSettings = DedupSettings()
+    crop: CropSettings = CropSettings()
+    exposure: ExposureSettings = ExposureSettings()
+    edges: EdgeSettings = EdgeSettings()
+    photos: PhotoSettings = PhotoSettings()
 
 
 class _Examiner:
@@ -151,7 +150,11 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
     examiner = _Examiner(dataset, settings.dedup)
     sampled = frames(dataset, inputs, settings.frames, sieve=examiner)
     examiner.records.tidy()
-    decided = settle(dataset, settings.dedup, Summary(DEDUP))
+    if list_images(dataset.root / FRAMES):
+        # Looks at what the sieve did not see: frames that were there before.
+        decided = dedup(dataset, settings.dedup)
+    else:
+        decided = settle(dataset, settings.dedup, Summary(DEDUP))
     status = {r["file_name"]: r["status"] for r in dataset.records(DEDUP)}
     records = dataset.records(FRAMES_STAGE)
     winners = {n for n, s in status.items() if s == KEPT and not dataset.path(n).exists()}
@@ -168,8 +171,21 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
         if state == KEPT:
             forget_thumbnail(dataset, name)
     records.tidy()
+    _note_digests(dataset, records)
     yield sampled
     yield decided
+
+
+def _note_digests(dataset: Dataset, frame_records: Records) -> None:
+    """Let dedup's records tell which files they are about; of left-out frames there is none."""
+    judged = dataset.records(DEDUP)
+    for record in judged:
+        for frame in frame_records.of(record["file_name"]):
+            if "sha256" in frame:
+                record.setdefault("source_sha256", frame["sha256"])
+            else:
+                record.pop("source_sha256", None)
+    judged.tidy()
 
 
 def _leave_out(dataset: Dataset, record: Record) -> None:

@@ -45,6 +45,8 @@ def progress(label: str, total: int | None) -> Iterator[Advance]:
         task = bar.add_task(label, total=total, note="")
 
         def advance(note: str = "") -> None:
-            bar.update(task, advance=1, **({"note": note} if note else {}))
+            if note:
+                bar.update(task, note=note)
+            bar.advance(task)
 
         yield advance

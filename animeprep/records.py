@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from animeprep.files import make_folder, write_atomic, writing
+from animeprep.files import make_folder, write_changed, writing
 
 #: `file_name` (relative to the dataset) and `status` are always there; `reason`, `source`,
 #: `source_sha256`, `sha256` and `settings` where they apply; the rest is the stage's own.
@@ -78,9 +78,7 @@ class Records:
         """
         ordered = sorted(self, key=lambda record: str(record["file_name"]))
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in ordered)
-        text = "".join(lines).encode()
-        if not (self.path.exists() and self.path.read_bytes() == text):
-            write_atomic(self.path, text)
+        write_changed(self.path, "".join(lines).encode())
 
 
 def _source(record: Record) -> str:
@@ -92,7 +90,8 @@ def _read(path: Path) -> Iterable[Record]:
     if not path.exists():
         return []
     groups: dict[str, list[Record]] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    # Not splitlines(): names may hold what Unicode calls the end of a line.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:

@@ -1,108 +1,162 @@
-"""Train the built-in initialisation of AnimeGAN: a generator that redraws photos as they are.
+"""Train the built-in initialisation of AnimeGAN: a generator that redraws photos, a little flatter.
 
 The initialisation phase knows no style, so one trained generator serves every film. It learns
 content and colour together, 1.5·L_con + 3000·mean|ΔYUV|, because content alone lets the colours
-drift to orange and teal. The pictures must be free to use; `animegan/assets/README.md` names
+drift to orange and teal; and in the end against an edge-preserving smoothing of the photo, as
+AnimeGANv3 trains its main tail. The pictures must be free to use; `animegan/assets/README.md` names
 those of the shipped file.
 
-    python examples/train_init.py PICTURES_FOLDER init.safetensors --steps 2000
+    python examples/train_init.py PICTURES_FOLDER animegan_init.safetensors
 """
 
 import argparse
-import json
-import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from animegan.checkpoint import Header, load_tensors, write
+from animegan.features import load_features
 from animegan.losses import content_loss, to_yuv
 from animegan.models import GENERATORS
 from animegan.models.vgg import VGGFeatures
-from animegan.tensors import to_tensor
-from animeprep.images import list_images, read_rgb
+from animegan.tensors import place, to_tensor
+from animeprep.images import list_images, read_rgb, resize
 
 CONTENT_WEIGHT = 1.5
 COLOUR_WEIGHT = 3000.0
 BATCH = 4
-#: Share of the steps → side of the views: small and many first, then full size.
-SIZES = ((0.75, 64), (1.0, 128))
-ASSETS = Path(__file__).parent.parent / "animegan" / "assets"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training.
+
+    Attributes:
+        steps: how many.
+        size: side of the views, pixels.
+        permuted: share of the views with shuffled colour channels.
+        flat: whether to draw an edge-preserving smoothing of the view rather than the view.
+        rate: learning rate at its beginning; it falls to the next phase's, or to a tenth.
+    """
+
+    steps: int
+    size: int
+    permuted: float
+    flat: bool
+    rate: float
+
+
+#: Any colours on small views first; then natural colours, so that grass learns to be green; then
+#: flat areas, which every cel has.
+PHASES = (
+    Phase(steps=1300, size=64, permuted=0.5, flat=False, rate=5e-4),
+    Phase(steps=200, size=128, permuted=0.5, flat=False, rate=2e-4),
+    Phase(steps=300, size=96, permuted=0.0, flat=False, rate=3e-4),
+    Phase(steps=450, size=96, permuted=0.0, flat=True, rate=3e-4),
+)
 
 
 def random_view(
-    pictures: list[NDArray[np.uint8]], size: int, rng: np.random.Generator
+    pictures: list[NDArray[np.uint8]], phase: Phase, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A random part of a random picture, size×size RGB, colours and orientation shuffled.
+    """A random part of a random picture, size×size RGB, mirrored and its channels shuffled.
 
     Instance norm removes the mean of what it sees, so absolute colours can only be learned from
-    views that show most of a picture, and of every colour: hence the large views, permuted channels.
+    views that show most of a picture: hence the large views.
     """
     picture = pictures[rng.integers(len(pictures))]
     height, width = picture.shape[:2]
-    share = rng.uniform(0.4, 1.0)
-    side_y = max(size, round(share * height))
-    side_x = max(size, min(width, round(side_y * rng.uniform(0.8, 1.25))))
+    side_y = max(phase.size, round(rng.uniform(0.4, 1.0) * height))
+    side_x = max(phase.size, min(width, round(side_y * rng.uniform(0.8, 1.25))))
     top, left = rng.integers(height - side_y + 1), rng.integers(width - side_x + 1)
-    view = picture[top : top + side_y, left : left + side_x]
-    view = cv2.resize(view, (size, size), interpolation=cv2.INTER_AREA)
+    view = resize(picture[top : top + side_y, left : left + side_x], phase.size, phase.size)
     if rng.random() < 0.5:
         view = view[:, ::-1]
-    if rng.random() < 0.5:
+    if rng.random() < phase.permuted:
         view = view[..., rng.permutation(3)]
-    gain = rng.uniform(0.7, 1.2)
-    return np.clip(view * gain, 0, 255).astype(np.uint8)
+    brighter: NDArray[np.uint8] = np.clip(view * rng.uniform(0.8, 1.15), 0, 255).astype(np.uint8)
+    return brighter
 
 
-def train(folder: Path, out: Path, steps: int) -> None:
-    """Train for some steps and write the generator as float16, every hundred steps."""
+def train(folder: Path, out: Path, phases: tuple[Phase, ...], start: Path | None) -> None:
+    """Train through the phases and write the generator as float16, every hundred steps."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     pictures = [read_rgb(path) for path in list_images(folder)]
-    features = VGGFeatures("vgg16", load_file(ASSETS / "vgg16_conv4_3.safetensors"))
-    features = features.to(memory_format=torch.channels_last)
-    generator = GENERATORS["animegan"]().to(memory_format=torch.channels_last)
+    features = load_features("vgg16")
+    generator = GENERATORS["animegan"]()
+    if start is not None:
+        load_tensors(generator, start)
+    for network in (generator, features):
+        place(network, torch.device("cpu"))
     adam = torch.optim.Adam(generator.parameters(), betas=(0.9, 0.999))
-    for step in range(steps):
-        warm = min(1.0, (step + 1) / 50)
-        adam.param_groups[0]["lr"] = warm * (
-            1e-5 + 5e-4 * (1 + math.cos(math.pi * step / steps)) / 2
-        )
-        size = next(side for share, side in SIZES if step < share * steps)
-        photo = torch.cat([to_tensor(random_view(pictures, size, rng)) for _ in range(BATCH)])
-        photo = photo.contiguous(memory_format=torch.channels_last)
-        painted = generator(photo)
-        with torch.no_grad():
-            photo_features = features(photo)
-        content: Tensor = content_loss(photo_features, features(painted))
-        colour: Tensor = functional.l1_loss(to_yuv(painted), to_yuv(photo))
-        loss = CONTENT_WEIGHT * content + COLOUR_WEIGHT * colour
-        adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(generator.parameters(), 2000.0)
-        adam.step()
-        if step % 10 == 0:
-            print(f"{step} content {content.item():.1f} colour {colour.item():.4f}", flush=True)
-        if step % 100 == 99 or step == steps - 1:
-            save(generator, out, step + 1)
+    step = 0
+    for phase, after in zip(phases, (*phases[1:], None), strict=True):
+        last = after.rate if after else phase.rate / 10
+        for done in range(phase.steps):
+            rate = phase.rate * (last / phase.rate) ** (done / phase.steps)
+            adam.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50)
+            views = [random_view(pictures, phase, rng) for _ in range(BATCH)]
+            photo = to_batch(views)
+            target = to_batch([flattened(view) for view in views]) if phase.flat else photo
+            content, colour = descend(generator, features, adam, photo, target)
+            step += 1
+            if step % 10 == 0:
+                print(f"{step} content {content:.1f} colour {colour:.4f}", flush=True)
+            if step % 100 == 0:
+                save(generator, out, step)
+    save(generator, out, step)
 
 
-def save(generator: torch.nn.Module, out: Path, steps: int) -> None:
-    """Write the weights as float16 safetensors with what they are in the header."""
-    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items()}
-    header = {"generator": "animegan", "features": "vgg16", "steps": steps}
-    save_file(tensors, out, {"animeprep": json.dumps(header)})
+def to_batch(views: list[NDArray[np.uint8]]) -> Tensor:
+    """Pictures → N×3×H×W in [-1, 1], channels last."""
+    tensors = torch.cat([to_tensor(view) for view in views])
+    return tensors.contiguous(memory_format=torch.channels_last)
+
+
+def flattened(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An edge-preserving smoothing (Gastal & Oliveira, SIGGRAPH 2011): textures go, edges stay."""
+    smooth = cv2.edgePreservingFilter(view, flags=cv2.RECURS_FILTER, sigma_s=15, sigma_r=0.5)
+    return np.asarray(smooth, np.uint8)
+
+
+def descend(
+    generator: nn.Module,
+    features: VGGFeatures,
+    adam: torch.optim.Adam,
+    photo: Tensor,
+    target: Tensor,
+) -> tuple[float, float]:
+    """One step towards the target; answers L_con and mean|ΔYUV|."""
+    painted = generator(photo)
+    with torch.no_grad():
+        target_features = features(target)
+    content = content_loss(target_features, features(painted))
+    colour = functional.l1_loss(to_yuv(painted), to_yuv(target))
+    adam.zero_grad()
+    (CONTENT_WEIGHT * content + COLOUR_WEIGHT * colour).backward()
+    nn.utils.clip_grad_norm_(generator.parameters(), 2000.0)
+    adam.step()
+    return content.item(), colour.item()
+
+
+def save(generator: nn.Module, out: Path, steps: int) -> None:
+    """Write the weights as float16 with what they are in the header."""
+    tensors = {name: value.half() for name, value in generator.state_dict().items()}
+    write(out, tensors, Header("generator", "animegan", steps, {"features": "vgg16"}))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--start", type=Path, help="go on from this file, with the last phase")
     arguments = parser.parse_args()
-    train(arguments.folder, arguments.out, arguments.steps)
+    chosen = PHASES[-1:] if arguments.start else PHASES
+    train(arguments.folder, arguments.out, chosen, arguments.start)

@@ -54,9 +54,6 @@ class AnimeGANGenerator(nn.Module):
         self.to_rgb = convolution(64, 3, size=1)
         for part in (self.encoder, self.decoder, self.to_rgb):
             part.apply(glorot)
-        for block in self.bottleneck:
-            block.widen.apply(glorot)
-            block.project.apply(glorot)
 
     def forward(self, photo: Tensor) -> Tensor:
         """Paint a batch.

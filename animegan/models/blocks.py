@@ -5,6 +5,8 @@ separable convolution), IRB (inverted residual block), Down-Conv and Up-Conv.
 All tensors are float NCHW.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +20,7 @@ def convolution(
     stride: int = 1,
     *,
     groups: int = 1,
-    padding_mode: str = "reflect",
+    padding_mode: Literal["reflect", "zeros"] = "reflect",
 ) -> nn.Conv2d:
     """A convolution without bias that keeps H and W (divided by the stride).
 
@@ -117,9 +119,12 @@ class InvertedResidual(nn.Module):
         super().__init__()
         wide = channels * expansion
         self.widen = nn.Sequential(convolution(channels, wide, size=1), *norm_and_lrelu(wide))
-        self.depthwise = nn.Sequential(convolution(wide, wide, groups=wide), *norm_and_lrelu(wide))
+        self.widen.apply(glorot)
+        depthwise = convolution(wide, wide, groups=wide)
+        nn.init.trunc_normal_(depthwise.weight, std=0.02)
+        self.depthwise = nn.Sequential(depthwise, *norm_and_lrelu(wide))
         self.project = nn.Sequential(convolution(wide, channels, size=1), instance_norm(channels))
-        nn.init.trunc_normal_(self.depthwise[0].weight, std=0.02)
+        self.project.apply(glorot)
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C×H×W → N×C×H×W."""

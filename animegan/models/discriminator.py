@@ -16,11 +16,12 @@ def _spectral(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module
     return spectral_norm(conv)
 
 
-class PatchDiscriminator(nn.Sequential):
+class PatchDiscriminator(nn.Module):
     """D: one logit for each 4×4 patch of the picture, without a sigmoid (LSGAN)."""
 
     def __init__(self) -> None:
-        super().__init__(
+        super().__init__()
+        self.layers = nn.Sequential(
             _spectral(3, 32),
             nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
             _spectral(32, 64, stride=2),
@@ -45,5 +46,5 @@ class PatchDiscriminator(nn.Sequential):
         Returns:
             Logits N×1×(H/4)×(W/4): 1 is anime, 0 is not.
         """
-        logits: Tensor = super().forward(picture)
+        logits: Tensor = self.layers(picture)
         return logits

@@ -49,6 +49,9 @@ class VGGFeatures(nn.Module):
             is RGB in 0..1, normalised by ImageNet's mean and deviation.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(
         self, network: str, weights: dict[str, Tensor], convention: Convention = "caffe"
     ) -> None:

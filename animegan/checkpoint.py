@@ -1,0 +1,137 @@
+"""Checkpoints: safetensors files that say themselves what they are.
+
+Nothing in them is ever executed, reading never writes, and names and shapes are checked against
+the network before a tensor is read.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from animegan.errors import CheckpointError
+from animegan.models import GENERATORS
+from animeprep.files import write_atomic
+
+_KEY = "animeprep"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        kind: `generator` (to paint with) or `state` (to go on training).
+        generator: a name in `models.GENERATORS`.
+        step: training steps done.
+        recipe: the settings it was trained with, as JSON values.
+    """
+
+    kind: str
+    generator: str
+    step: int
+    recipe: dict[str, Any]
+
+
+def write(path: Path, tensors: dict[str, Tensor], header: Header) -> None:
+    """Write a checkpoint atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {_KEY: json.dumps(vars(header), sort_keys=True)}
+    write_atomic(path, save(contiguous, metadata))
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], Header]:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: missing, not a safetensors file, or not one of ours.
+    """
+    header = read_header(path)
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 - no dict
+
+
+def read_header(path: Path) -> Header:
+    """Read what a checkpoint says of itself, and no tensor.
+
+    Raises:
+        CheckpointError: missing, not a safetensors file, or not one of ours.
+    """
+    if not path.is_file():
+        raise CheckpointError(path, "there is no such file", "check the name")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            path, "not a safetensors file that can be read", "name a generator.safetensors"
+        ) from error
+    if text is None:
+        raise CheckpointError(path, "not a checkpoint of animeprep", "name one that it wrote")
+    try:
+        return Header(**json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(path, "its header cannot be understood") from error
+
+
+def load_generator(path: Path) -> tuple[nn.Module, Header]:
+    """Build the generator that a checkpoint describes, with its weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: as `read_header`, or the tensors are those of another network.
+    """
+    header = read_header(path)
+    if header.kind != "generator" or header.generator not in GENERATORS:
+        what = f"{header.kind} of {header.generator}"
+        raise CheckpointError(path, f"holds a {what}, not a generator that is known here")
+    generator = GENERATORS[header.generator]()
+    load_tensors(generator, path)
+    return generator.eval(), header
+
+
+def load_tensors(network: nn.Module, path: Path) -> None:
+    """Fill a network from a checkpoint; float16 weights become the network's own type.
+
+    Raises:
+        CheckpointError: names or shapes differ; the first difference is named.
+    """
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    with safe_open(path, framework="pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        for name in sorted(expected.keys() | found.keys()):
+            if expected.get(name) != found.get(name):
+                raise CheckpointError(
+                    path,
+                    f"of another network: {name} is {found.get(name, 'missing')}, "
+                    f"not {expected.get(name, 'part of this one')}",
+                    "name a checkpoint of this kind",
+                )
+        network.load_state_dict({name: file.get_tensor(name) for name in expected})
+
+
+def adam_tensors(adam: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:
+    """Adam's moments and step counts as named tensors."""
+    return {
+        f"{prefix}.{index}.{key}": value
+        for index, state in adam.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_adam(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> None:
+    """The reverse of `adam_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(f"{prefix}."):
+            _, index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = value
+    adam.load_state_dict({**adam.state_dict(), "state": state})

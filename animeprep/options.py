@@ -1,0 +1,110 @@
+"""What the verbs of both packages share: options drawn from settings, and telling a result.
+
+The options of a verb are drawn from the settings of its stage, so that names, defaults, bounds and
+help stand in one place.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from animeprep.errors import UsageError
+from animeprep.folders import FAILED, Settings, Summary
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+Kind = TypeVar("Kind", bound=Settings)
+
+#: A file or folder given by the user.
+PATH = click.Path(path_type=Path)
+
+DATASET = click.option(
+    "-d",
+    "--dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="dataset",
+    show_default=True,
+    help="The dataset folder.",
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
+
+
+def shared_options(verb: Verb) -> Verb:
+    """The options of every verb: the dataset folder, `--dry-run`, `--json`."""
+    for option in (AS_JSON, DRY_RUN, DATASET):
+        verb = option(verb)
+    return verb
+
+
+def settings_options(kind: type[Settings], *names: str) -> Callable[[Verb], Verb]:
+    """One option for each field of a stage's settings, or for those named."""
+
+    def decorate(verb: Verb) -> Verb:
+        for name, info in reversed(kind.model_fields.items()):
+            if not names or name in names:
+                verb = click.option(
+                    f"--{name.replace('_', '-')}",
+                    name,
+                    type=_option_type(info),
+                    default=info.default,
+                    show_default=info.default is not None,
+                    help=_sentence(info.description or ""),
+                )(verb)
+        return verb
+
+    return decorate
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].replace("\n", " ") + "."
+
+
+def _option_type(info: FieldInfo) -> click.Choice[str] | type:
+    if get_origin(info.annotation) is Literal:
+        return click.Choice(get_args(info.annotation))
+    return int if info.annotation is int else float
+
+
+def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
+    """Settings from options.
+
+    Raises:
+        UsageError: a value is out of its bounds; the message names the option.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"--{str(part).replace('_', '-')}: " for part in first["loc"])
+        raise UsageError(where + first["msg"].removeprefix("Value error, ")) from error
+
+
+def tell(summaries: Iterable[Summary], *, as_json: bool) -> int:
+    """Print what stages did; return the exit code: 1 where a file failed."""
+    told = []
+    for summary in summaries:
+        told.append(summary)
+        if not as_json:
+            click.echo(_line(summary))
+        for problem in summary.problems:
+            click.echo(f"  {problem}", err=True)
+    if as_json:
+        click.echo(json.dumps([summary.as_dict() for summary in told], ensure_ascii=False))
+    return 1 if any(summary.counts[FAILED] for summary in told) else 0
+
+
+def _line(summary: Summary) -> str:
+    parts = [f"{count} {status}" for status, count in sorted(summary.counts.items()) if count]
+    line = f"{summary.stage}: {', '.join(parts) or 'nothing to do'}"
+    if summary.dry_run:
+        line += " (dry run: nothing was done)"
+    if summary.reasons:
+        reasons = (f"{reason} {count}" for reason, count in sorted(summary.reasons.items()))
+        line += f" [{', '.join(reasons)}]"
+    figures = [f"{key.replace('_', ' ')} {value}" for key, value in summary.figures.items()]
+    return line + (f"\n  {', '.join(figures)}" if figures else "")

@@ -1,0 +1,271 @@
+# mypy: allow-untyped-calls
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from animeprep.__main__ import VERBS, main
+from animeprep.images import write_png
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def call(here, capsys):
+    """Runs the program; gives its exit code and what it printed."""
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def film(here, write_film, scene):
+    pictures = [scene(seed, 144, 320) for seed in (1, 2, 3) for _ in range(4)]
+    return write_film(here / "movie.mkv", pictures)
+
+
+@pytest.fixture
+def files(here):
+    """Inputs of all bad kinds."""
+    (here / "text.mkv").write_text("Dear diary,\n" * 50)
+    (here / "empty.mkv").touch()
+    (here / "text.png").write_text("no picture")
+    (here / "nothing").mkdir()
+    (here / "words").mkdir()
+    (here / "words" / "notes.txt").write_text("no picture")
+    (here / "taken").write_text("a file")
+    return here
+
+
+BAD_INPUT = {
+    "missing film": (["frames", "missing.mkv"], "missing.mkv: there is no such file"),
+    "missing film, prepare": (["prepare", "missing.mkv"], "missing.mkv: there is no such file"),
+    "text named mkv": (["frames", "text.mkv"], "text.mkv: not a film that can be read"),
+    "text, prepare": (["prepare", "text.mkv"], "text.mkv: not a film that can be read"),
+    "empty film": (["frames", "empty.mkv"], "empty.mkv: the file is empty"),
+    "text named png": (["frames", "text.png"], "text.png: not a picture that can be read"),
+    "empty folder": (["frames", "nothing"], "nothing: there are no pictures in this folder"),
+    "no pictures": (["frames", "words"], "words: there are no pictures in this folder"),
+    "photos missing": (["photos", "missing"], "missing: there is no such folder"),
+    "photos empty": (["photos", "nothing"], "nothing: there are no pictures in this folder"),
+    "photos without": (["photos", "words"], "words: there are no pictures in this folder"),
+    "dedup first": (["dedup"], "run `animeprep frames FILM` first"),
+    "crop first": (["crop"], "run `animeprep frames FILM` first"),
+    "exposure first": (["exposure"], "run `animeprep crop` first"),
+    "edges first": (["smooth-edges"], "run `animeprep exposure` first"),
+    "gray first": (["gray"], "run `animeprep exposure` first"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_code_1(files, call, kind):
+    arguments, line = BAD_INPUT[kind]
+    code, out, err = call(*arguments)
+    assert code == 1
+    assert out == ""
+    assert err.startswith("animeprep: ")
+    assert line in err
+    assert err.count("\n") == 1
+    assert not (files / "dataset").exists()
+
+
+WRONG_CALLS = {
+    "no film": (["frames"], "FILM"),
+    "no film, prepare": (["prepare"], "FILM"),
+    "no folder": (["photos"], "FOLDER"),
+    "unknown verb": (["paint-it-black"], "No such command"),
+    "unknown option": (["crop", "--colour", "red"], "No such option"),
+    "not a number": (["frames", "text.mkv", "--every", "many"], "--every"),
+    "out of bounds": (["frames", "text.mkv", "--every", "0"], "--every: "),
+    "out of bounds, prepare": (["prepare", "text.mkv", "--strength", "7"], "--strength: "),
+    "not a choice": (["exposure", "--method", "lab"], "--method"),
+    "impossible together": (["crop", "--size", "512", "--short-side", "300"], "short side 300"),
+    "dataset is a file": (["dedup", "-d", "taken"], "taken"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_CALLS)
+def test_a_wrong_call_is_told_with_exit_code_2(files, call, kind):
+    arguments, words = WRONG_CALLS[kind]
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_no_argument_shows_the_help(call):
+    code, out, err = call()
+    assert code == 2
+    assert all(verb in out + err for verb in VERBS)
+
+
+def test_debug_shows_where_an_error_comes_from(files, call):
+    for arguments in (["--debug", "frames", "text.mkv"], ["frames", "text.mkv", "--debug"]):
+        code, _, err = call(*arguments)
+        assert code == 1
+        assert "Traceback" in err
+        assert "film.py" in err
+
+
+def test_a_fault_of_the_program_is_one_line(files, call, monkeypatch):
+    def fail(*given, **more):
+        raise ValueError("odd")
+
+    monkeypatch.setattr("animeprep.frames.frames", fail)
+    code, _, err = call("frames", "text.mkv")
+    assert code == 1
+    assert err == "animeprep: ValueError: odd (--debug shows where)\n"
+
+
+def test_ctrl_c_says_how_to_go_on(files, call, monkeypatch):
+    def stop(*given, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("animeprep.frames.frames", stop)
+    code, _, err = call("frames", "text.mkv")
+    assert code == 130
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+
+
+SMALL = ("--size", "64", "--short-side", "100")
+
+
+def test_the_verbs_work_without_arguments_after_frames(film, call, here):
+    assert call("frames", film, "--every", 4)[:2] == (0, "frames: 3 made\n")
+    assert call("dedup")[:2] == (0, "dedup: 3 kept\n")
+    assert call("crop", *SMALL, "--count", 1)[:2] == (0, "crop: 3 made\n")
+    code, out, _ = call("exposure")
+    assert code == 0
+    assert out.startswith("exposure: 3 made\n  compared 3, spread before ev ")
+    assert call("smooth-edges")[:2] == (0, "smooth-edges: 3 made\n")
+    assert call("gray")[:2] == (0, "gray: 6 made\n")
+    assert call("gray")[:2] == (0, "gray: 6 unchanged\n")
+    assert len(list((here / "dataset" / "style").iterdir())) == 3
+
+
+def test_json_can_be_parsed(film, call, here, scene):
+    for seed in range(3):
+        write_png(here / "photos" / f"{seed}.png", scene(seed, 100, 200))
+    arguments = ("prepare", film, "--every", 4, "--photos", here / "photos", *SMALL)
+    code, out, err = call(*arguments, "--json", "-d", "set")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    stages = ["frames", "dedup", "crop", "exposure", "smooth-edges", "gray", "photos"]
+    assert [stage["stage"] for stage in told] == stages
+    assert told[0]["counts"] == {"made": 3}
+    assert told[3]["compared"] == 3
+    assert (here / "set" / "style").is_dir()
+
+
+def test_json_of_a_verb_is_a_list_of_one(film, call):
+    code, out, _ = call("frames", film, "--every", 4, "--json")
+    assert code == 0
+    assert json.loads(out) == [
+        {"stage": "frames", "dry_run": False, "counts": {"made": 3}, "reasons": {}, "problems": []}
+    ]
+
+
+def test_a_partial_failure_is_told_with_exit_code_1(film, files, call):
+    code, out, err = call("frames", "text.mkv", film, "--every", 4)
+    assert code == 1
+    assert out == "frames: 1 failed, 3 made\n"
+    assert err.startswith("  text.mkv: not a film")
+
+
+def test_a_broken_frame_is_told_with_exit_code_1(here, call, scene):
+    write_png(here / "dataset/frames/a.png", scene(1))
+    (here / "dataset/frames/b.png").write_text("no picture")
+    code, out, err = call("dedup")
+    assert code == 1
+    assert out.startswith("dedup: 1 failed, 1 kept")
+    assert "frames/b.png: not a picture that can be read" in err
+
+
+def test_a_dry_run_writes_nothing_at_all(film, call, here, snapshot, scene):
+    write_png(here / "photos" / "a.png", scene(1, 100, 200))
+    before = snapshot(here)
+    for call_of in (
+        ["frames", film],
+        ["prepare", film, "--photos", "photos"],
+        ["photos", "photos"],
+    ):
+        code, out, _ = call(*call_of, "--dry-run")
+        assert code == 0
+        assert "dry run: nothing was done" in out
+    assert snapshot(here) == before
+    assert not (here / "dataset").exists()
+    assert call("prepare", film, "--every", 4, *SMALL)[0] == 0
+    before = snapshot(here)
+    for verb in ("dedup", "crop", "exposure", "smooth-edges", "gray"):
+        assert call(verb, "--dry-run")[0] == 0
+    assert snapshot(here) == before
+
+
+def test_a_film_of_darkness_ends_in_one_line(here, call, write_film):
+    film = write_film(here / "dark.mkv", [np.full((96, 160, 3), 2, np.uint8)] * 4)
+    code, _, err = call("prepare", film)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "left out all" in err
+
+
+def test_a_full_disk_ends_in_one_line(film, call, monkeypatch):
+    import errno
+    import os
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fdopen", full)
+    code, _, err = call("frames", film)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "free some space and run the command again" in err
+
+
+@pytest.mark.parametrize("verb", ["prepare", "frames", "dedup", "crop", "exposure", "photos"])
+def test_every_verb_has_a_help_with_an_example(call, verb):
+    code, out, _ = call(verb, "--help")
+    assert code == 0
+    assert f"Example: animeprep {verb}" in out
+    assert "--dataset" in out
+
+
+def test_help_keeps_the_writing_of_units(call):
+    assert "Greatest gain, in EV" in call("exposure", "--help")[1]
+
+
+def modules_after(code):
+    script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import animeprep", "from animeprep.__main__ import main; main(['--help'])"],
+    ids=["import", "help"],
+)
+def test_import_and_help_load_no_heavy_library(code):
+    loaded = modules_after(code)
+    assert "animeprep" in loaded
+    assert not loaded & {"torch", "cv2", "numpy", "av", "PIL", "scipy", "skimage", "animegan"}
+
+
+def test_the_data_half_never_loads_torch():
+    loaded = modules_after("import animeprep.cli")
+    assert "cv2" in loaded
+    assert not loaded & {"torch", "animegan", "matplotlib"}
