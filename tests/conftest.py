@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from animeprep.dataset import Dataset
-from animeprep.images import write_png
+from animeprep.images import to_gray, write_png
 
 ROOT = Path(__file__).parents[1]
 
@@ -157,3 +157,24 @@ def put(dataset):
             write_png(dataset.path(f"{folder}/{name}.png"), picture)
 
     return drop
+
+
+@pytest.fixture
+def small_dataset(dataset, put):
+    """Five photos and seven style pictures of 64 pixels, with partners, and one held-out photo."""
+    rng = np.random.default_rng(0)
+
+    def blocks(side=64):
+        coarse = rng.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
+        return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+    put("photo", **{f"p{number}": blocks() for number in range(5)})
+    put("val", v=blocks(72))
+    for number in range(7):
+        style = blocks()
+        smooth = 255 - style
+        put("style", **{f"s{number}": style})
+        put("smooth", **{f"s{number}": smooth})
+        put("gray", **{f"s{number}": to_gray(style)})
+        put("smooth_gray", **{f"s{number}": to_gray(smooth)})
+    return dataset

@@ -99,11 +99,11 @@ def test_inverted_residual_adds_its_input():
 
 def test_initial_weights_are_as_the_authors():
     torch.manual_seed(0)
-    discriminator = PatchDiscriminator()
-    spread = discriminator.layers[12].parametrizations.weight.original.detach().std()
-    assert float(spread) == pytest.approx(0.02, rel=0.05)
-    depthwise = AnimeGANGenerator().bottleneck[0].depthwise[0].weight.detach()
-    assert float(depthwise.std()) == pytest.approx(0.02, rel=0.05)
+    # The largest convolutions of each, so that the spread is estimated well.
+    original = PatchDiscriminator().get_parameter("layers.12.parametrizations.weight.original")
+    depthwise = AnimeGANGenerator().get_parameter("bottleneck.0.depthwise.0.weight")
+    for weight in (original, depthwise):
+        assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.1)
 
 
 def test_every_discriminator_convolution_has_spectral_norm_one():

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -117,9 +120,9 @@ def test_the_newest_run_is_found(tmp_path, model, monkeypatch):
         path = tmp_path / "runs" / name / "generator.safetensors"
         path.parent.mkdir(parents=True)
         path.write_bytes(model.read_bytes())
-        stylize.os.utime(path, (1_000_000 - age, 1_000_000 - age))
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
     assert find_model(None).parent.name == "new"
     for named in ("old", "runs/old", "runs/old/generator.safetensors"):
-        assert find_model(stylize.Path(named)).parent.name == "old"
+        assert find_model(Path(named)).parent.name == "old"
     with pytest.raises(CheckpointError, match="no such model"):
-        find_model(stylize.Path("other"))
+        find_model(Path("other"))

@@ -35,7 +35,7 @@ def test_the_sharper_copy_wins_and_is_recorded(dataset, put, scene, soften):
 
 def test_the_outcome_depends_on_names_only_for_equal_pictures(tmp_path, scene, soften):
     pictures = [scene(1), soften(scene(1)), scene(2), soften(scene(2), 2), soften(scene(2))]
-    outcomes = []
+    outcomes: list[set[int]] = []
     for order in (range(5), range(4, -1, -1), (2, 4, 0, 3, 1)):
         dataset = Dataset(tmp_path / str(len(outcomes)))
         names = {}
@@ -58,7 +58,8 @@ def test_preference_is_sharper_then_earlier_then_by_name():
         return {"sharpness": sharpness, "index": index, "file_name": name}
 
     ordered = [record(9, 7, "z"), record(5, 1, "y"), record(5, 2, "a"), record(5, 2, "b")]
-    assert sorted(reversed(ordered), key=preference) == ordered
+    mixed = [ordered[place] for place in (2, 0, 3, 1)]
+    assert sorted(mixed, key=preference) == ordered
 
 
 def test_sharpness_is_the_variance_of_the_laplacian(scene):

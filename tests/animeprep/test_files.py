@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from animeprep.errors import DatasetError, FilmError, InputError, OutputError, UsageError
-from animeprep.files import sha256, sweep_parts, write_atomic
+from animeprep.files import sha256, sweep_parts, write_atomic, write_changed
 
 
 class _FullDisk:
@@ -88,6 +88,16 @@ def test_a_folder_that_is_a_file_is_an_output_error(tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(OutputError, match="cannot be written"):
         write_atomic(tmp_path / "taken" / "picture.png", b"new")
+
+
+def test_a_file_that_holds_the_bytes_already_is_not_touched(tmp_path):
+    target = tmp_path / "a.json"
+    for content in (b"one", b"two"):
+        write_changed(target, content)
+        assert target.read_bytes() == content
+    number = target.stat().st_ino
+    write_changed(target, b"two")
+    assert target.stat().st_ino == number
 
 
 def test_sweeping_removes_only_parts(tmp_path):

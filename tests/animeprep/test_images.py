@@ -2,6 +2,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from animeprep.errors import PictureError
 from animeprep.images import (
     MAX_PIXELS,
+    Picture,
     decode_rgb,
     encode_jpeg,
     encode_png,
@@ -104,7 +106,7 @@ def exif_of(orientation):
 
 
 # Stored → upright, by the standard's figure of the eight orientations.
-UPRIGHT = {
+UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
     1: np.copy,
     2: lambda p: p[:, ::-1],
     3: lambda p: p[::-1, ::-1],

@@ -8,7 +8,7 @@ import pytest
 
 from animeprep.crop import CropSettings, crop
 from animeprep.dataset import Dataset
-from animeprep.dedup import DedupSettings, dedup
+from animeprep.dedup import DedupSettings, dedup, examine
 from animeprep.edges import edges
 from animeprep.errors import InputError
 from animeprep.exposure import exposure
@@ -42,10 +42,18 @@ def material(tmp_path_factory, write_film, scene, soften):
     folder = tmp_path_factory.mktemp("material")
     black, size = np.zeros((144, 320, 3), np.uint8), (144, 320)
     shots = [
-        soften(scene(1, *size), 2), scene(2, *size), black, soften(scene(1, *size)),
-        soften(scene(3, *size)), scene(1, *size), scene(4, *size), soften(scene(2, *size)),
-        (scene(5, *size) * 0.12).astype(np.uint8), scene(3, *size), (scene(6, *size) * 0.6).astype(np.uint8),
-    ]  # fmt: skip
+        soften(scene(1, *size), 2),
+        scene(2, *size),
+        black,
+        soften(scene(1, *size)),
+        soften(scene(3, *size)),
+        scene(1, *size),
+        scene(4, *size),
+        soften(scene(2, *size)),
+        (scene(5, *size) * 0.12).astype(np.uint8),
+        scene(3, *size),
+        (scene(6, *size) * 0.6).astype(np.uint8),
+    ]
     write_film(folder / "film.mkv", [shot for shot in shots for _ in range(6)])
     write_film(folder / "second.mkv", [scene(7, *size)] * 6 + [scene(4, *size)] * 6)
     write_png(folder / "stills/a still.png", scene(8, *size))
@@ -164,10 +172,9 @@ def whole(tmp_path_factory, material, snapshot):
     return snapshot(dataset.root)
 
 
-@pytest.mark.parametrize(("module", "name", "call"), STOPS)
-def test_an_interrupted_run_resumes_to_the_same_bytes(
-    dataset, prepared, whole, snapshot, module, name, call
-):
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: " ".join(map(str, stop)))
+def test_an_interrupted_run_resumes_to_the_same_bytes(dataset, prepared, whole, snapshot, stop):
+    module, name, call = stop
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, sys.modules[module], name, call)
         with pytest.raises(StopMidwayError):
@@ -242,12 +249,15 @@ def test_a_winner_that_was_passed_over_is_decoded_again(tmp_path, dataset, write
         np.clip(one * (1 - t) + other * t + rng.normal(0, noise, one.shape), 0, 255).astype(
             np.uint8
         )
-        for t, noise in ((0.15, 4), (0, 0), (0.3, 8))
+        for t, noise in ((0.15, 16), (0, 0), (0.3, 32))
     )
-    near_a = max(int(distances(phash(a), phash(x)[None])[0]) for x in (b, c))
-    assert distances(phash(b), phash(c)[None])[0] > near_a
+    sharpness = [examine(picture, DedupSettings())["sharpness"] for picture in (b, a, c)]
+    assert sharpness == sorted(sharpness)
+    near = max(int(distances(phash(a), phash(x)[None])[0]) for x in (b, c))
+    far = int(distances(phash(b), phash(c)[None])[0])
+    assert far - near > 8
     film = write_film(tmp_path / "blend.mkv", [a, b, c])
-    settings = every(1, threshold=near_a)
+    settings = every(1, threshold=(near + far) // 2)
     list(prepare(dataset, [film], [], settings))
     status = [record["status"] for record in dataset.records("dedup")]
     assert status == ["dropped", "kept", "kept"]
@@ -276,6 +286,15 @@ def test_a_film_that_is_no_film_does_not_stop_the_others(tmp_path, dataset, inpu
 def test_where_no_input_can_be_used_the_first_problem_is_told(tmp_path, dataset):
     with pytest.raises(InputError, match=r"missing\.mkv: there is no such file; check the name"):
         frames(dataset, [tmp_path / "missing.mkv"], FrameSettings())
+
+
+def test_ctrl_c_before_the_first_picture_is_no_fault_of_the_film(dataset, inputs, monkeypatch):
+    def stop(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("animeprep.frames.pictures", stop)
+    with pytest.raises(KeyboardInterrupt):
+        frames(dataset, inputs, EVERY_4TH.frames)
 
 
 def test_a_frame_record_tells_film_index_and_time(dataset, inputs):

@@ -1,0 +1,50 @@
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animegan.checkpoint import load_generator
+from animeprep.film import Decoding, pictures, probe
+from animeprep.images import write_png
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def load(name, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module(name)
+
+
+def test_the_initialisation_trains_and_is_a_generator(tmp_path, monkeypatch):
+    train_init = load("train_init", monkeypatch)
+    rng = np.random.default_rng(0)
+    write_png(tmp_path / "pictures" / "a.png", rng.integers(0, 256, (80, 90, 3), dtype=np.uint8))
+    phases = (
+        train_init.Phase(steps=1, size=32, permuted=1.0, rate=1e-4),
+        train_init.Phase(steps=1, size=40, permuted=0.0, rate=1e-4),
+    )
+    out = tmp_path / "init.safetensors"
+    train_init.train(tmp_path / "pictures", out, phases, None)
+    assert load_generator(out)[1].step == 2
+    train_init.train(tmp_path / "pictures", out, phases[-1:], out)
+
+
+@pytest.mark.slow
+def test_the_film_is_what_the_demo_ships(tmp_path, monkeypatch):
+    make_film = load("make_film", monkeypatch)
+    out = tmp_path / "film.mp4"
+    monkeypatch.setattr(sys, "argv", ["make_film.py", str(out)])
+    make_film.main()
+    made, shipped = probe(out), probe(EXAMPLES.parent / "animegan" / "assets" / "demo" / "film.mp4")
+    assert made.decisions == shipped.decisions
+    assert (made.width, made.height, made.rate) == (1280, 720, 24.0)
+    decoding = Decoding()
+    ours, theirs = (
+        [picture.rgb.astype(int) for picture in pictures(film, lambda i: i % 100 == 7, decoding)]
+        for film in (made, shipped)
+    )
+    assert decoding.pictures == 790
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.abs(one - other).mean() < 2  # another x264 may code a little differently
