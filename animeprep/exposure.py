@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from animeprep.dataset import CROPS, STYLE, Dataset, made_name
+from animeprep.errors import DatasetError, PictureError
 from animeprep.files import write_changed
 from animeprep.folders import Made, Settings, Summary, run_stage, workers_for
 from animeprep.gates import log_average
@@ -134,17 +135,12 @@ def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = Fa
         OutputError: a picture cannot be written.
     """
     crops = dataset.pictures(CROPS)
-    measured = dataset.records("crop").named()
-    names = (dataset.file_name(path) for path in crops)
-    keys = {n: _key(measured[n]) for n in names if "log_average" in measured.get(n, {})}
+    keys = _keys(dataset, crops)
     target = settings.target or _stored_target(dataset) or _median(keys)
 
-    def key_of(name: str, picture: Picture) -> Key:
-        return keys.get(name) or Key(max(1e-4, log_average(picture)), int(picture.max()))
-
     def make(name: str, picture: Picture) -> list[Made]:
-        key = key_of(name, picture)
-        gain = gain_of(key, target or key.log_average, settings)
+        key = keys[name]
+        gain = gain_of(key, target, settings)
         stops = round(math.log2(gain), 4)
         changed = compensate(picture, gain, key.peak)
         return [Made(made_name(STYLE, name), changed, fields={"gain_ev": stops})]
@@ -154,19 +150,51 @@ def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = Fa
 
     summary = run_stage(dataset, STAGE, crops, make, fingerprint, dry_run=dry_run)
     if not dry_run:
-        summary.figures = _figures(dataset, settings, target) if target else {}
+        summary.figures = _figures(dataset, settings, target)
         report = {"target": target, **summary.figures}
         write_changed(dataset.root / "exposure.json", json.dumps(report, indent=1).encode() + b"\n")
     return summary
+
+
+def _keys(dataset: Dataset, crops: list[Path]) -> dict[str, Key]:
+    """L of every crop's source picture, from crop's records; a crop without one is its own source.
+
+    Raises:
+        DatasetError: no crop can be read.
+    """
+    records = dataset.records("crop").named()
+    keys: dict[str, Key] = {}
+    by_hand = []
+    for path in crops:
+        name = dataset.file_name(path)
+        if "log_average" in records.get(name, {}):
+            keys[name] = _key(records[name])
+        else:
+            by_hand.append(path)
+    measure = joblib.delayed(_measure)
+    pool = joblib.Parallel(n_jobs=workers_for(len(by_hand)), prefer="threads")
+    for path, key in zip(by_hand, pool(measure(path) for path in by_hand), strict=True):
+        if key is not None:
+            keys[dataset.file_name(path)] = key
+    if not keys:
+        raise DatasetError(dataset.root / CROPS, "no picture here can be read", "make them anew")
+    return keys
 
 
 def _key(record: Record) -> Key:
     return Key(max(1e-4, record["log_average"]), record["peak"])
 
 
-def _median(keys: dict[str, Key]) -> float | None:
-    if not keys:
+def _measure(path: Path) -> Key | None:
+    """L of one picture; None of a broken one, which the driver then records as failed."""
+    try:
+        picture = read_rgb(path)
+    except PictureError:
         return None
+    return Key(max(1e-4, round(log_average(picture), 6)), int(picture.max()))
+
+
+def _median(keys: dict[str, Key]) -> float:
     return round(float(np.median([key.log_average for key in keys.values()])), 6)
 
 

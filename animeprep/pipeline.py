@@ -24,7 +24,7 @@ from animeprep.dedup import (
 )
 from animeprep.edges import EdgeSettings, edges
 from animeprep.exposure import ExposureSettings, exposure
-from animeprep.files import writing
+from animeprep.files import sha256, writing
 from animeprep.folders import DROPPED, KEPT, MADE, Settings, Summary
 from animeprep.frames import STAGE as FRAMES_STAGE
 from animeprep.frames import FrameSettings, frames, restore
@@ -155,25 +155,32 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
         decided = dedup(dataset, settings.dedup)
     else:
         decided = settle(dataset, settings.dedup, Summary(DEDUP))
-    status = {r["file_name"]: r["status"] for r in dataset.records(DEDUP)}
+    _bring_back_winners(dataset, inputs, sampled)
     records = dataset.records(FRAMES_STAGE)
-    winners = {n for n, s in status.items() if s == KEPT and not dataset.path(n).exists()}
-    winners &= set(records.sources())
-    if winners:
-        restore(dataset, inputs, winners)
-        records = dataset.records(FRAMES_STAGE)
-    for name, state in status.items():
-        for record in records.of(name):
-            if state == DROPPED and record["status"] == MADE:
+    for judged in dataset.records(DEDUP):
+        for record in records.of(judged["file_name"]):
+            if judged["status"] == DROPPED and record["status"] == MADE:
                 _leave_out(dataset, record)
                 sampled.counts[MADE] -= 1
                 sampled.counts[DROPPED] += 1
-        if state == KEPT:
-            forget_thumbnail(dataset, name)
     records.tidy()
     _note_digests(dataset, records)
     yield sampled
     yield decided
+
+
+def _bring_back_winners(dataset: Dataset, inputs: list[Path], summary: Summary) -> None:
+    """Decode what was passed over while the film was read and is kept after all."""
+    known = set(dataset.records(FRAMES_STAGE).sources())
+    kept = {r["file_name"] for r in dataset.records(DEDUP) if r["status"] == KEPT}
+    winners = {name for name in kept & known if not dataset.path(name).exists()}
+    if winners:
+        restore(dataset, inputs, winners)
+    for name in sorted(kept):
+        if dataset.path(name).exists():
+            forget_thumbnail(dataset, name)
+        else:
+            summary.problems.append(f"{name}: is kept, but its film was not named this time")
 
 
 def _note_digests(dataset: Dataset, frame_records: Records) -> None:
@@ -189,9 +196,9 @@ def _note_digests(dataset: Dataset, frame_records: Records) -> None:
 
 
 def _leave_out(dataset: Dataset, record: Record) -> None:
-    """Turn a written frame into a thumbnail."""
+    """Turn a written frame into a thumbnail; one changed by hand stays."""
     path = dataset.path(record["file_name"])
-    if path.exists():
+    if path.exists() and sha256(path.read_bytes()) == record["sha256"]:
         keep_thumbnail(dataset, record["file_name"], read_rgb(path))
         with writing(path):
             path.unlink()
