@@ -30,6 +30,7 @@ from animegan.losses import (
     discriminator_terms,
     style_loss,
 )
+from animegan.memory import keep_freed_memory
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.models.vgg import VGGFeatures
 from animegan.recipes import Recipe
@@ -242,6 +243,7 @@ def fit(
         TrainingError: a term is not finite any more; the last saved state stands.
         InputError, OutputError: a picture cannot be read, a file cannot be written.
     """
+    keep_freed_memory()
     make_folder(run / "samples")
     recipe = trainer.recipe
     stream = batches(sets, recipe.batch, recipe.size, recipe.seed, start=trainer.step_done)

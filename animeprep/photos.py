@@ -9,15 +9,17 @@ from pathlib import Path
 
 from pydantic import Field
 
-from animeprep.crop import CropSettings, crops_of, prepare_size
+from animeprep.crop import CropSettings, crops_of
 from animeprep.dataset import PHOTO, VAL, Dataset
 from animeprep.errors import InputError
 from animeprep.files import sha256
 from animeprep.film import slug
 from animeprep.folders import Made, Summary, run_stage
-from animeprep.images import Picture, list_images, read_bytes
+from animeprep.images import Picture, list_images, read_bytes, scale_short_side
 
 STAGE = "photos"
+#: Held-out photos are kept whole, scaled down to this short side where they are larger, pixels.
+VAL_SHORT_SIDE = 512
 _HELD_OUT = " held out"
 
 
@@ -78,7 +80,8 @@ def photos(
 
     def make(name: str, picture: Picture) -> list[Made]:
         if name in held:
-            return [Made(f"{VAL}/{name}.png", prepare_size(picture, settings))]
+            short = min(VAL_SHORT_SIDE, *picture.shape[:2])
+            return [Made(f"{VAL}/{name}.png", scale_short_side(picture, short))]
         return crops_of(picture, name, PHOTO, settings)
 
     return run_stage(

@@ -7,7 +7,7 @@ from torch.nn import functional
 from animegan.features import load_features
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.models.animegan import AnimeGANGenerator
-from animegan.models.blocks import DownConv, DSConv, InvertedResidual, UpConv, instance_norm
+from animegan.models.blocks import DownConv, DSConv, InstanceNorm, InvertedResidual, UpConv
 from animegan.models.blocks import count_parameters as count
 from animegan.models.discriminator import PatchDiscriminator
 
@@ -51,16 +51,23 @@ def test_the_discriminator_answers_a_logit_for_each_4x4_patch():
     assert logits.shape == (2, 1, 8, 12)
 
 
-def test_instance_norm_is_torchs_instance_norm():
-    features = torch.randn(2, 6, 9, 7)
-    expected = functional.instance_norm(features, eps=1e-5)
-    torch.testing.assert_close(instance_norm(6)(features), expected, atol=1e-5, rtol=1e-4)
+@pytest.mark.parametrize("learning", [True, False])
+def test_instance_norm_is_torchs_instance_norm(learning):
+    features = (torch.randn(3, 6, 9, 7) * 2 + 1).contiguous(memory_format=torch.channels_last)
+    norm = InstanceNorm(6)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    with torch.set_grad_enabled(learning):
+        expected = functional.instance_norm(features, weight=norm.weight, bias=norm.bias, eps=1e-5)
+        answer = norm(features)
+    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-4)
+    assert answer.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_dsconv_puts_nothing_between_its_two_convolutions():
     block = DSConv(4, 6)
     kinds = [type(module) for module in block]
-    assert kinds == [nn.Conv2d, nn.Conv2d, nn.GroupNorm, nn.LeakyReLU]
+    assert kinds == [nn.Conv2d, nn.Conv2d, InstanceNorm, nn.LeakyReLU]
     depthwise, pointwise = block[0], block[1]
     assert isinstance(depthwise, nn.Conv2d)
     assert isinstance(pointwise, nn.Conv2d)

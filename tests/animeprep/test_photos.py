@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animeprep.crop import prepare_size
 from animeprep.errors import InputError
-from animeprep.images import list_images, read_rgb, write_png
+from animeprep.images import list_images, read_rgb, scale_short_side, write_png
 from animeprep.photos import PhotoSettings, held_out, photos
 
 
@@ -85,13 +84,18 @@ def test_names_tell_the_photo_and_its_content(dataset, album):
         assert int(digest, 16) >= 0
 
 
-def test_held_out_photos_are_scaled_down_whole(dataset, tmp_path, scene):
-    for seed in range(4):
-        write_png(tmp_path / "album" / f"{seed}.png", scene(seed, 100, 200))
-    photos(dataset, [tmp_path / "album"], small(short_side=50, held_out=0.5))
-    for path in list_images(dataset.root / "val"):
-        whole = scene(int(path.stem.split("-")[0]), 100, 200)
-        assert (read_rgb(path) == prepare_size(whole, small(short_side=50))).all()
+def test_held_out_photos_are_whole_and_scaled_down_only(dataset, tmp_path, scene):
+    sizes = {0: (600, 900), 1: (600, 900), 2: (100, 200), 3: (100, 200)}
+    for seed, size in sizes.items():
+        write_png(tmp_path / "album" / f"{seed}.png", scene(seed, *size))
+    photos(dataset, [tmp_path / "album"], small(held_out=0.7))
+    held = list_images(dataset.root / "val")
+    assert held
+    for path in held:
+        seed = int(path.stem.split("-")[0])
+        whole = scene(seed, *sizes[seed])
+        expected = scale_short_side(whole, 512) if seed < 2 else whole
+        assert (read_rgb(path) == expected).all()
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
