@@ -15,7 +15,7 @@ def test_the_tour_ends_in_a_self_contained_page(tmp_path, monkeypatch):
     assert {"night", "plain", "copy"} <= set(summaries["dedup"].reasons)
     assert summaries["train"].counts["steps made"] == 2
     painted = list_images(tmp_path / "painted")
-    assert len(painted) == 4
+    assert len(painted) == 3
     for path in painted:
         assert read_rgb(path).shape == read_rgb(tmp_path / "dataset" / "val" / path.name).shape
     page = (tmp_path / "index.html").read_text()
