@@ -9,9 +9,10 @@ from animegan.data import find_sets
 from animegan.errors import TrainingError
 from animegan.features import load_features
 from animegan.recipes import Recipe
+from animegan.run import STATE_FILE
 from animegan.stylize import RUNS, find_model, pick_device
 from animegan.stylize import stylize as stylize_pictures
-from animegan.trainer import STATE_FILE, Trainer, fit, plan
+from animegan.trainer import Trainer, fit, plan
 from animeprep.dataset import VAL, Dataset
 from animeprep.folders import Summary
 from animeprep.images import list_images

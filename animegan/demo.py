@@ -12,15 +12,14 @@ from animegan.checkpoint import load_generator
 from animegan.data import find_sets
 from animegan.features import load_features
 from animegan.recipes import Recipe
+from animegan.run import STATE_FILE, read_log
 from animegan.stylize import GENERATOR_FILE, paint, pick_device
 from animegan.tensors import place
 from animegan.trainer import (
     BUILTIN_INIT,
-    STATE_FILE,
     Trainer,
     fit,
     plan,
-    read_log,
 )
 from animeprep.dataset import (
     CROPS,

@@ -8,12 +8,10 @@ Source: AnimeGAN (ISICA 2019), equations 1 to 8 and section 3.1. A run lives in 
 term of every step, `samples/` with held-out photos before and after.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from animegan import checkpoint
 from animegan.checkpoint import Header
 from animegan.data import Batch, Sets, batches, steps_per_epoch
 from animegan.errors import CheckpointError, TrainingError
+from animegan.interrupt import deferred_interrupt
 from animegan.losses import (
     adversarial_loss,
     colour_loss,
@@ -34,19 +33,21 @@ from animegan.memory import keep_freed_memory
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.models.vgg import VGGFeatures
 from animegan.recipes import Recipe
-from animegan.stylize import GENERATOR_FILE, paint
+from animegan.run import (
+    SAMPLES,
+    STATE_FILE,
+    Terms,
+    append_log,
+    means,
+    truncate_log,
+    write_samples,
+)
+from animegan.stylize import GENERATOR_FILE
 from animegan.tensors import place
-from animeprep.files import make_folder, write_atomic, writing
-from animeprep.images import Picture, encode_jpeg, read_rgb, scale_short_side
+from animeprep.files import make_folder
 from animeprep.progress import progress
 
 BUILTIN_INIT = Path(__file__).parent / "assets" / "animegan_init.safetensors"
-STATE_FILE = "state.safetensors"
-LOG_FILE = "log.jsonl"
-#: Held-out photos in a sample sheet, and their short side.
-_SAMPLES, _SAMPLE_SIDE = 4, 256
-
-Terms = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -244,24 +245,27 @@ def fit(
         InputError, OutputError: a picture cannot be read, a file cannot be written.
     """
     keep_freed_memory()
-    make_folder(run / "samples")
+    make_folder(run)
     recipe = trainer.recipe
     stream = batches(sets, recipe.batch, recipe.size, recipe.seed, start=trainer.step_done)
-    log: list[Terms] = _truncate_log(run, trainer.step_done)
-    try:
-        with progress("train", length.total - trainer.step_done) as advance:
-            for terms in _steps(trainer, stream, length):
-                log.append(terms)
-                _append_log(run, terms)
-                advance(_brief(terms))
-                if trainer.step_done % length.epoch == 0 or trainer.step_done == length.total:
-                    trainer.save(run)
-                    write_samples(trainer, val, run)
-                    tell(f"step {trainer.step_done} of {length.total}: {_brief(terms)}")
-    except KeyboardInterrupt:
-        trainer.save(run)
-        raise
-    return _means(log[-length.epoch :])
+    log: list[Terms] = truncate_log(run, trainer.step_done)
+    left = length.total - trainer.step_done
+    with deferred_interrupt() as check_interrupt, progress("train", left) as advance:
+        for terms in _steps(trainer, stream, length):
+            log.append(terms)
+            append_log(run, terms)
+            advance(_brief(terms))
+            if trainer.step_done % length.epoch == 0 or trainer.step_done == length.total:
+                trainer.save(run)
+                sheet = run / SAMPLES / f"{trainer.step_done:07d}.jpg"
+                write_samples(trainer.generator, trainer.device, val, sheet)
+                tell(f"step {trainer.step_done} of {length.total}: {_brief(terms)}")
+            try:
+                check_interrupt()
+            except KeyboardInterrupt:
+                trainer.save(run)
+                raise
+    return means(log[-length.epoch :])
 
 
 def _steps(trainer: Trainer, stream: Iterator[Batch], length: Plan) -> Iterator[Terms]:
@@ -285,53 +289,3 @@ def _steps(trainer: Trainer, stream: Iterator[Batch], length: Plan) -> Iterator[
 def _brief(terms: Terms) -> str:
     names = ("content", "gram", "colour", "adversarial", "d")
     return " ".join(f"{name} {terms[name]:.3g}" for name in names if name in terms)
-
-
-def _means(log: list[Terms]) -> Terms:
-    names = sorted({name for terms in log for name in terms} - {"step"})
-    values = {name: [terms[name] for terms in log if name in terms] for name in names}
-    return {name: round(float(np.mean(some)), 4) for name, some in values.items()}
-
-
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The terms of every step of a run; a torn last line is passed over."""
-    path = run / LOG_FILE
-    terms = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            terms.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return terms
-
-
-def _truncate_log(run: Path, step: int) -> list[dict[str, Any]]:
-    """Drop the lines after the step that a run goes on from."""
-    kept = [terms for terms in read_log(run) if terms["step"] <= step]
-    write_atomic(run / LOG_FILE, "".join(json.dumps(terms) + "\n" for terms in kept).encode())
-    return kept
-
-
-def _append_log(run: Path, terms: Terms) -> None:
-    path = run / LOG_FILE
-    with writing(path), path.open("a") as file:
-        file.write(json.dumps({k: round(v, 6) for k, v in terms.items()}) + "\n")
-
-
-def write_samples(trainer: Trainer, val: list[Path], run: Path) -> None:
-    """A sheet of held-out photos, before above after, into the run's `samples/`."""
-    pictures = [scale_short_side(read_rgb(path), _SAMPLE_SIDE) for path in val[:_SAMPLES]]
-    if not pictures:
-        return
-    trainer.generator.eval()
-    pairs = [np.vstack((p, paint(trainer.generator, p, trainer.device))) for p in pictures]
-    trainer.generator.train()
-    height = max(pair.shape[0] for pair in pairs)
-    sheet: Picture = np.hstack([_pad_to(pair, height) for pair in pairs])
-    path = run / "samples" / f"{trainer.step_done:07d}.jpg"
-    write_atomic(path, encode_jpeg(sheet, 92))
-
-
-def _pad_to(picture: Picture, height: int) -> Picture:
-    missing = height - picture.shape[0]
-    return np.pad(picture, ((0, missing), (0, 0), (0, 0)), constant_values=255)

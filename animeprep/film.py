@@ -21,11 +21,11 @@ from av.sidedata.sidedata import SideData
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from animeprep.errors import FilmError
 from animeprep.files import sha256
-from animeprep.images import MAX_PIXELS, Box, Picture, to_gray
+from animeprep.images import MAX_PIXELS, Box, Picture
+from animeprep.letterbox import letterbox
 
 #: FFmpeg's numbers of colour matrices → the names its scaler understands. 2 is "untagged".
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
@@ -39,15 +39,6 @@ HD_HEIGHT = 720
 SAMPLES = 16
 #: With fewer distinct key pictures than this, the samples are taken by decoding the film once.
 MIN_KEYS = 4
-#: A pixel of a bar is at most this bright, of 255.
-BAR_LUMA = 24
-#: A row or column is bar where at most this share of its pixels is brighter.
-BAR_SPECKS = 0.02
-#: Narrower bars are left alone, pixels.
-MIN_BAR = 4
-#: Bars that would take more than this share of height or width are no bars.
-MAX_BAR_SHARE = 0.35
-
 #: Undecodable packets in a row after which a film is given up.
 MAX_CORRUPT_RUN = 300
 
@@ -156,45 +147,6 @@ def pictures(
                 rgb = converter(frame)
                 rgb = film.area.cut(rgb) if film.area else rgb
                 yield FilmPicture(index, round(float(frame.time or 0.0), 6), rgb)
-
-
-def letterbox(samples: list[Picture]) -> tuple[Box | None, str]:
-    """The part of the picture that bars leave: the union over samples of a whole film.
-
-    Args:
-        samples: pictures of one size, uint8 RGB H×W×3; wholly black ones are passed over.
-
-    Returns:
-        The part, or None for the whole picture; and the reason.
-    """
-    height, width = samples[0].shape[:2]
-    rows, columns = np.zeros(height, bool), np.zeros(width, bool)
-    for sample in samples:
-        if sample.shape[:2] == (height, width):
-            bright = to_gray(sample) > BAR_LUMA
-            rows |= bright.mean(axis=1) > BAR_SPECKS
-            columns |= bright.mean(axis=0) > BAR_SPECKS
-    if not rows.any() or not columns.any():
-        return None, "none: every sample is black"
-    top, bottom = _span(rows)
-    left, right = _span(columns)
-    box = Box(top, left, bottom - top, right - left)
-    if box.height == height and box.width == width:
-        return None, "none found"
-    if box.height < (1 - MAX_BAR_SHARE) * height or box.width < (1 - MAX_BAR_SHARE) * width:
-        return None, f"dark borders would leave only {box.width}×{box.height}: kept"
-    return box, f"bars removed: {width}×{height} → {box.width}×{box.height}"
-
-
-def _span(picture: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and behind-last index of the picture; thin borders count as picture."""
-    where = np.flatnonzero(picture)
-    first, behind = int(where[0]), int(where[-1]) + 1
-    if first < MIN_BAR:
-        first = 0
-    if len(picture) - behind < MIN_BAR:
-        behind = len(picture)
-    return first, behind
 
 
 def _opened(path: Path) -> InputContainer:

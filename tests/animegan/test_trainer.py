@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -8,8 +10,9 @@ from animegan.data import batches, find_sets
 from animegan.errors import CheckpointError, TrainingError
 from animegan.features import load_features
 from animegan.recipes import Recipe
+from animegan.run import STATE_FILE, read_log
 from animegan.stylize import GENERATOR_FILE
-from animegan.trainer import STATE_FILE, Trainer, fit, plan, read_log
+from animegan.trainer import Trainer, fit, plan
 from animeprep.images import list_images
 
 CPU = torch.device("cpu")
@@ -178,7 +181,7 @@ def test_ctrl_c_saves_and_nothing_is_lost(tmp_path, sets, features, monkeypatch)
     def stop_at_third(self, batch):
         taken.append(1)
         if len(taken) == 3:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)  # in the middle of the third step
         return original(self, batch)
 
     builtin = SMALL.model_copy(update={"init": "builtin"})
@@ -186,6 +189,7 @@ def test_ctrl_c_saves_and_nothing_is_lost(tmp_path, sets, features, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         train(run, sets, features, recipe=builtin, steps=4)
     monkeypatch.setattr(Trainer, "step", original)
+    assert [terms["step"] for terms in read_log(run)] == [1, 2, 3]
     resumed = train(run, sets, features, recipe=builtin, steps=4)
     train(tmp_path / "whole", sets, features, recipe=builtin, steps=4)
     assert resumed.step_done == 4
@@ -228,11 +232,9 @@ def test_a_run_leaves_a_log_and_samples(tmp_path, sets, features, small_dataset)
 
 @pytest.mark.slow
 def test_training_moves_towards_what_it_is_asked(tmp_path, sets, features):
-    # Colour alone on 30 steps: the picture must come much closer to the photo.
-    recipe = SMALL.model_copy(
-        update={"adversarial": 0.0, "content": 0.0, "gram": 0.0, "colour": 1.0,
-                "init": "builtin", "generator_lr": 1e-3}
-    )  # fmt: skip
+    # Colour alone, from random weights: the picture must come much closer to the photo.
+    alone = {"adversarial": 0.0, "content": 0.0, "gram": 0.0, "colour": 1.0}
+    recipe = SMALL.model_copy(update={**alone, "init_epochs": 0, "generator_lr": 3e-4})
     train(tmp_path, sets, features, recipe=recipe, steps=40)
     colour = [terms["colour"] for terms in read_log(tmp_path)]
-    assert sum(colour[-5:]) < 0.7 * sum(colour[:5])
+    assert sum(colour[-5:]) < 0.75 * sum(colour[:5])

@@ -12,8 +12,9 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
 from animeprep.errors import FilmError
-from animeprep.film import Decoding, film_id, letterbox, pictures, probe
+from animeprep.film import Decoding, film_id, pictures, probe
 from animeprep.images import Box, write_png
+from animeprep.letterbox import letterbox
 
 ALL = lambda _: True  # noqa: E731 - the plainest name for it
 
