@@ -82,13 +82,13 @@ class Summary:
     figures: dict[str, Any] = field(default_factory=dict)
     dry_run: bool = False
 
-    def count(self, record: Record) -> None:
-        """Add a fresh record."""
+    def count(self, record: Record, path: Path) -> None:
+        """Add a fresh record of what was made of the file at `path`."""
         self.counts[record["status"]] += 1
         if record.get("reason"):
             self.reasons[record["reason"]] += 1
         if record["status"] == FAILED:
-            self.problems.append(f"{record['file_name']}: {record['reason']}")
+            self.problems.append(f"{path}: {record['reason']}")
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -166,7 +166,7 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
             _remove_made(dataset, _no_longer_made(records.of(name), made), summary)
             records.put(name, made)
             for record in made:
-                summary.count(record)
+                summary.count(record, named[name])
     records.tidy()
     _sweep(dataset, records)
     return summary
