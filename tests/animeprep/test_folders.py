@@ -62,8 +62,8 @@ def test_a_broken_picture_is_recorded_and_the_others_go_on(three):
     assert failed["status"] == "failed"
     assert "not a picture" in failed["reason"]
     assert [line.split(":")[0] for line in sorted(summary.problems)] == [
-        "frames/p15.png",
-        "frames/p16.png",
+        str(three.path("frames/p15.png")),
+        str(three.path("frames/p16.png")),
     ]
 
 
