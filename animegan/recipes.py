@@ -19,8 +19,9 @@ class Recipe(Settings):
     """the discriminator D"""
     features: Literal["vgg16", "vgg19"] = "vgg16"
     """the feature network F: vgg16 conv4_3 (built in) or vgg19 conv4_4 (the paper's)"""
-    init: Literal["builtin", "scratch"] = "builtin"
-    """start from the built-in initialisation, or go through the paper's initialisation phase"""
+    init: Literal["auto", "builtin", "scratch"] = "auto"
+    """builtin: start from the built-in initialisation; scratch: go through the paper's
+    initialisation phase; auto: builtin with vgg16, scratch with vgg19"""
 
     adversarial: float = Field(default=300, ge=0)
     """weight of the adversarial terms, in L_G and L_D"""
@@ -54,4 +55,8 @@ class Recipe(Settings):
 
     def initialisation_epochs(self) -> int:
         """Epochs of the initialisation phase: none where the built-in one stands in for it."""
-        return 0 if self.init == "builtin" else self.init_epochs
+        return 0 if self.starts_built_in() else self.init_epochs
+
+    def starts_built_in(self) -> bool:
+        """Whether G starts from the built-in initialisation."""
+        return self.init == "builtin" or (self.init == "auto" and self.features == "vgg16")

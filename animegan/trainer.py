@@ -91,7 +91,7 @@ class Trainer:
         self.device = device
         self.step_done = 0
         self.generator = GENERATORS[recipe.generator]()
-        if recipe.init == "builtin":
+        if recipe.starts_built_in():
             checkpoint.load_tensors(self.generator, BUILTIN_INIT)
         self.discriminator = DISCRIMINATORS[recipe.discriminator]()
         for network in (self.generator, self.discriminator, features):

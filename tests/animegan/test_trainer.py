@@ -54,6 +54,13 @@ def test_a_plan_counts_epochs_as_the_author(sets):
     assert vars(plan(builtin, sets)) == {"epoch": 3, "initial": 0, "total": 6}
 
 
+def test_the_built_in_initialisation_is_the_default_with_vgg16_alone():
+    assert Recipe().initialisation_epochs() == 0
+    assert Recipe(init="scratch").initialisation_epochs() == 1
+    assert Recipe(features="vgg19").initialisation_epochs() == 1
+    assert Recipe(features="vgg19", init="builtin").initialisation_epochs() == 0
+
+
 def test_the_papers_recipe_is_the_default():
     recipe = Recipe()
     assert (recipe.adversarial, recipe.content, recipe.gram, recipe.colour) == (300, 1.5, 3, 10)
