@@ -120,7 +120,7 @@ def probe(path: Path) -> Film:
             path, "the film is interlaced", "deinterlace it first (ffmpeg -i IN -vf bwdif OUT)"
         )
     converter = _Converter(film)
-    area, reason = letterbox([converter(frame) for frame in samples])
+    area, reason = letterbox(converter(frame) for frame in samples)
     return replace(film, area=area, decisions={**film.decisions, "letterbox": reason})
 
 

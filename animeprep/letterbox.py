@@ -1,5 +1,8 @@
 """The picture inside black bars, from samples of a whole film."""
 
+import itertools
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,18 +18,22 @@ MIN_BAR = 4
 MAX_BAR_SHARE = 0.35
 
 
-def letterbox(samples: list[Picture]) -> tuple[Box | None, str]:
+def letterbox(samples: Iterable[Picture]) -> tuple[Box | None, str]:
     """The part of the picture that bars leave: the union over samples of a whole film.
 
     Args:
-        samples: pictures of one size, uint8 RGB H×W×3; wholly black ones are passed over.
+        samples: at least one picture, uint8 RGB H×W×3; those of another size than the first and
+            wholly black ones are passed over. They are looked at one by one, so that a generator
+            need not hold them all.
 
     Returns:
         The part, or None for the whole picture; and the reason.
     """
-    height, width = samples[0].shape[:2]
+    remaining = iter(samples)
+    first = next(remaining)
+    height, width = first.shape[:2]
     rows, columns = np.zeros(height, bool), np.zeros(width, bool)
-    for sample in samples:
+    for sample in itertools.chain([first], remaining):
         if sample.shape[:2] == (height, width):
             bright = to_gray(sample) > BAR_LUMA
             rows |= bright.mean(axis=1) > BAR_SPECKS
