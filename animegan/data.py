@@ -17,9 +17,10 @@ from torch import Tensor
 
 from animegan.errors import TrainingError
 from animegan.tensors import to_tensor
+from animeprep.boxes import Box
 from animeprep.dataset import GRAY, PHOTO, SMOOTH, SMOOTH_GRAY, STYLE, VERB_OF, Dataset, made_name
 from animeprep.errors import DatasetError
-from animeprep.images import Box, read_rgb, scale_short_side
+from animeprep.images import read_rgb, scale_short_side
 
 _READERS = 2
 _AHEAD = 4

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from animeprep.folders import Settings
+from animeprep.settings import Settings
 
 
 class Recipe(Settings):

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from animegan.stylize import paint
+from animeprep.boxes import Picture
 from animeprep.files import write_atomic, writing
-from animeprep.images import Picture, encode_jpeg, read_rgb, scale_short_side
+from animeprep.images import encode_jpeg, read_rgb, scale_short_side
 
 STATE_FILE = "state.safetensors"
 LOG_FILE = "log.jsonl"

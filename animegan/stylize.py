@@ -11,16 +11,11 @@ from torch import nn
 from animegan.checkpoint import load_generator
 from animegan.errors import CheckpointError
 from animegan.tensors import place, to_picture, to_tensor
+from animeprep.boxes import Picture
 from animeprep.errors import InputError, PictureError, UsageError
 from animeprep.files import write_atomic
 from animeprep.folders import FAILED, MADE, Summary
-from animeprep.images import (
-    Picture,
-    encode_jpeg,
-    encode_png,
-    list_images,
-    read_rgb,
-)
+from animeprep.images import encode_jpeg, encode_png, list_images, read_rgb
 from animeprep.progress import progress
 
 RUNS = Path("runs")

@@ -17,7 +17,11 @@ from animeprep.errors import AnimeprepError
 VERBS = {
     "demo": ("animegan.cli:demo", "See it all: prepare, train and paint on built-in data."),
     "prepare": ("animeprep.cli:prepare", "Make all sets from films and photos in one go."),
-    "frames": ("animeprep.cli:frames", "Take every N-th picture of films."),
+    "info": ("animeprep.cli:info", "Tell what films are and what will be done about it."),
+    "frames": (
+        "animeprep.cli:frames",
+        "Take pictures of films: every N-th, key pictures, or of each shot.",
+    ),
     "dedup": ("animeprep.cli:dedup", "Leave out black, night, cards and copies."),
     "crop": ("animeprep.cli:crop", "Cut random square crops."),
     "exposure": ("animeprep.cli:exposure", "Even out the exposure of the whole set."),

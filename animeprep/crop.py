@@ -12,10 +12,12 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from animeprep.boxes import Box, Picture
 from animeprep.dataset import CROPS, Dataset, stem
-from animeprep.folders import SKIPPED, Made, Settings, Summary, run_stage
+from animeprep.folders import SKIPPED, Made, Summary, run_stage
 from animeprep.gates import log_average
-from animeprep.images import Box, Picture, scale_short_side, to_gray
+from animeprep.images import scale_short_side, to_gray
+from animeprep.settings import Settings
 
 STAGE = "crop"
 _DRAWS = 40

@@ -4,16 +4,16 @@ Nothing is deleted from a user's folders: what is left out is recorded with its 
 its keeper and the distance in bits) and a thumbnail, and later stages pass it over.
 """
 
-import cv2
 import numpy as np
 from pydantic import Field
 
+from animeprep.boxes import Picture
 from animeprep.dataset import FRAMES, LEFT_OUT, Dataset, stem
 from animeprep.files import write_atomic, writing
 from animeprep.folders import DROPPED, FAILED, KEPT, Made, Summary, run_stage
-from animeprep.gates import GateSettings, judge, measure
+from animeprep.gates import GateSettings, judge, measure, sharpness
 from animeprep.hashes import BITS, Hash, leaders, phash
-from animeprep.images import Picture, encode_jpeg, read_rgb, thumbnail, to_gray
+from animeprep.images import encode_jpeg, read_rgb, thumbnail
 from animeprep.records import Record, Records
 
 STAGE = "dedup"
@@ -35,13 +35,13 @@ def examine(picture: Picture, settings: DedupSettings) -> Record:
         settings: the gates' bounds.
 
     Returns:
-        phash (64 hexadecimal digits), sharpness (variance of the Laplacian of the gray picture,
-        squared levels), gates (what `gates.measure` says), gate (the first not passed, or None).
+        phash (64 hexadecimal digits), sharpness (see `gates`), gates (what `gates.measure` says),
+        gate (the first not passed, or None).
     """
     measured = measure(picture)
     return {
         "phash": phash(picture).tobytes().hex(),
-        "sharpness": round(float(cv2.Laplacian(to_gray(picture), cv2.CV_64F).var()), 3),
+        "sharpness": sharpness(picture),
         "gates": measured,
         "gate": judge(measured, settings),
     }

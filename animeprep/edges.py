@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from animeprep.boxes import Picture
 from animeprep.dataset import SMOOTH, STYLE, Dataset, made_name
-from animeprep.folders import Made, Settings, Summary, run_stage
-from animeprep.images import Picture, to_gray
+from animeprep.folders import Made, Summary, run_stage
+from animeprep.images import to_gray
+from animeprep.settings import Settings
 
 STAGE = "smooth-edges"
 #: The binomial [1 4 6 4 1] / 16, which is what `cv2.getGaussianKernel(5, 0)` returns.

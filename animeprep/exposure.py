@@ -24,13 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from animeprep.boxes import Picture
 from animeprep.dataset import CROPS, STYLE, Dataset, made_name
 from animeprep.errors import DatasetError, PictureError
 from animeprep.files import write_changed
-from animeprep.folders import Made, Settings, Summary, run_stage, workers_for
+from animeprep.folders import Made, Summary, run_stage, workers_for
 from animeprep.gates import log_average
-from animeprep.images import Picture, read_rgb, to_gray
+from animeprep.images import read_rgb, to_gray
 from animeprep.records import Record
+from animeprep.settings import Settings
 
 STAGE = "exposure"
 #: In linear light, 1 being white: where the shoulder begins.

@@ -15,26 +15,16 @@ from typing import Any, Protocol
 
 import cv2
 import joblib
-from pydantic import BaseModel, ConfigDict
 
+from animeprep.boxes import Picture
 from animeprep.dataset import Dataset
 from animeprep.errors import PictureError
 from animeprep.files import sha256, sweep_parts, write_atomic, writing
-from animeprep.images import Picture, decode_rgb, encode_png, read_bytes
+from animeprep.images import decode_rgb, encode_png, read_bytes
 from animeprep.progress import progress
 from animeprep.records import Record, Records
 
 MADE, KEPT, DROPPED, SKIPPED, FAILED = "made", "kept", "dropped", "skipped", "failed"
-
-
-class Settings(BaseModel):
-    """Base of all stages' settings: frozen, checked when made, unknown names refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change with any value."""
-        return sha256(self.model_dump_json().encode())[:12]
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,63 @@
-"""Every N-th picture of films, and stills, into `frames/`. Verb: frames.
+"""Pictures of films, and stills, into `frames/`. Verb: frames.
 
 The report on reproducing CartoonGAN that this project starts from takes every 50th picture.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from animeprep.boxes import Picture
 from animeprep.dataset import FRAMES, Dataset
 from animeprep.errors import AnimeprepError, FilmError, InputError, PictureError
 from animeprep.files import sha256, sweep_parts, write_atomic, writing
-from animeprep.film import Decoding, Film, pictures, probe, slug
-from animeprep.folders import DROPPED, FAILED, KEPT, MADE, Settings, Summary
-from animeprep.images import Picture, decode_rgb, encode_png, is_image, list_images, read_bytes
+from animeprep.film import (
+    Decoding,
+    Film,
+    FilmPicture,
+    FilmRules,
+    Selection,
+    identify,
+    pictures,
+    probe,
+    shots,
+)
+from animeprep.film.sampling import indexes
+from animeprep.film.shots import candidates, shot_of
+from animeprep.folders import DROPPED, FAILED, KEPT, MADE, Summary
+from animeprep.gates import sharpness
+from animeprep.images import decode_rgb, encode_png, is_image, list_images, read_bytes
+from animeprep.names import slug
 from animeprep.progress import progress
 from animeprep.records import Record, Records
+from animeprep.settings import Settings
 
 STAGE = "frames"
 FILMS = "films"
 _ENCODERS = 2
+
+
+def seconds_of(text: object) -> object:
+    """Seconds of a time: `90`, `1:30` or `0:01:30.5`; anything else as it is.
+
+    >>> seconds_of("1:30"), seconds_of("0:01:30.5"), seconds_of(2.5)
+    (90.0, 90.5, 2.5)
+    """
+    if not isinstance(text, str) or ":" not in text:
+        return text
+    total = 0.0
+    for part in text.split(":"):
+        total = total * 60 + float(part)
+    return total
+
+
+#: Seconds from the film's beginning.
+Time = Annotated[float, BeforeValidator(seconds_of), Field(ge=0)]
 
 
 class FrameSettings(Settings):
@@ -31,6 +65,40 @@ class FrameSettings(Settings):
 
     every: int = Field(default=50, ge=1)
     """take pictures 0, N, 2N, … of each film, in presentation order"""
+
+    every_seconds: float | None = Field(default=None, gt=0)
+    """instead, take the first picture of each S seconds"""
+
+    start: Time | None = None
+    """leave out what comes before this time, 90 or 1:30 say"""
+
+    end: Time | None = None
+    """leave out what comes at or after this time"""
+
+    max: int | None = Field(default=None, ge=1)
+    """take no more than this many of each film, the first ones"""
+
+    sample: Literal["every", "keyframes", "scenes"] = "every"
+    """every: as above; keyframes: the film's key pictures, which is fastest; scenes: the sharpest
+    pictures of each shot"""
+
+    per_shot: int = Field(default=1, ge=1)
+    """with scenes: pictures of each shot"""
+
+    candidates: int = Field(default=5, ge=1)
+    """with scenes: pictures that each is the sharpest of"""
+
+    shots: bool = False
+    """number the shots with the other samples, too; decodes every picture"""
+
+    def selection(self) -> Selection:
+        """What to ask of the film; with scenes, the stretch to look at."""
+        if self.sample == "scenes":
+            return Selection(start=self.start, end=self.end)
+        all_in = Selection(start=self.start, end=self.end, limit=self.max)
+        if self.sample == "keyframes":
+            return replace(all_in, keys=True)
+        return replace(all_in, every=self.every, every_seconds=self.every_seconds)
 
 
 class Sieve(Protocol):
@@ -62,9 +130,16 @@ class _Run:
         default_factory=lambda: ThreadPoolExecutor(_ENCODERS, thread_name_prefix="png")
     )
 
-    def is_done(self, name: str) -> bool:
-        """Whether an earlier run wrote the picture, or looked at it and left it out."""
+    def is_done(self, name: str, look: str | None = None) -> bool:
+        """Whether an earlier run wrote the picture, or looked at it and left it out.
+
+        Args:
+            name: of the frame.
+            look: fingerprint of what decides on the pixels of a film's pictures.
+        """
         for record in self.records.of(name):
+            if record.get("settings") != look:
+                return False
             if record["status"] == MADE:
                 return self.dataset.path(name).exists()
             if record["status"] == DROPPED:
@@ -113,6 +188,7 @@ def frames(
     dataset: Dataset,
     inputs: list[Path],
     settings: FrameSettings,
+    rules: FilmRules | None = None,
     *,
     sieve: Sieve | None = None,
     dry_run: bool = False,
@@ -123,6 +199,7 @@ def frames(
         dataset: where to.
         inputs: films, pictures, and folders of pictures (all of whose pictures are taken).
         settings: which pictures of a film.
+        rules: what to make of films where probing would decide otherwise.
         sieve: leaves pictures out while the film is read; None writes every sampled picture.
         dry_run: count only.
 
@@ -137,7 +214,7 @@ def frames(
     films, stills, problems = _sort_out(inputs)
     for path in films:
         try:
-            _sample_film(run, path, settings, dry_run=dry_run)
+            _Sampling(run, path, settings, rules or FilmRules()).run(dry_run=dry_run)
         except FilmError as error:
             problems.append(error)
         finally:
@@ -178,64 +255,187 @@ def _sort_out(inputs: list[Path]) -> tuple[list[Path], list[Path], list[Animepre
     return films, stills, problems
 
 
-def _sample_film(run: _Run, path: Path, settings: FrameSettings, *, dry_run: bool) -> None:
-    """Take a film's pictures; what was taken of it under another `every` goes."""
-    film = probe(path)
-    ledger = run.dataset.records(FILMS)
-    announced = ledger.of(film.film_id)
-    complete = bool(announced) and announced[0]["settings"] == settings.fingerprint()
-    known = [r for r in run.records if r.get("film_id") == film.film_id]
-    if complete and known and all(run.is_done(r["file_name"]) for r in known):
-        run.summary.counts["unchanged"] += len(known)
-        return
-    if dry_run:
-        # The container's count is an announcement; only decoding would tell exactly.
-        run.summary.counts["to do"] += -(-film.frames // settings.every) if film.frames else 1
-        return
-    decoding = Decoding()
-    taken: set[str] = set()
-    try:
-        for name, picture, origin in _wanted(run, film, settings, decoding, taken):
-            run.take(name, picture, origin)
-    finally:
-        run.drain()
-    if not decoding.pictures:
-        raise FilmError(path, "no picture of it can be decoded", "check that it plays")
-    _forget_unwanted(run, known, taken)
-    ledger.put(film.film_id, [_film_record(film, settings, decoding)])
-    ledger.tidy()
-    if decoding.corrupt:
-        run.summary.reasons["corrupt packets"] += decoding.corrupt
-        run.summary.problems.append(f"{path}: {decoding.corrupt} corrupt packets were skipped")
+class _Sampling:
+    """Takes the pictures of one film; what was taken of it under other settings goes."""
 
+    def __init__(self, run: _Run, path: Path, settings: FrameSettings, rules: FilmRules) -> None:
+        self.work = run
+        self.path = path
+        self.settings = settings
+        self.film_id, self.content = identify(path)
+        self.film_settings = rules.of(path.name, self.film_id)
+        self.look = self.film_settings.look()
+        self.ledger = run.dataset.records(FILMS)
+        self.known = [r for r in run.records if r.get("film_id") == self.film_id]
+        self.taken: set[str] = set()
 
-def _wanted(
-    run: _Run, film: Film, settings: FrameSettings, decoding: Decoding, taken: set[str]
-) -> Iterator[tuple[str, Picture, dict[str, Any]]]:
-    """The sampled pictures that are not there yet: name, picture, where it comes from."""
+    def run(self, *, dry_run: bool) -> None:
+        """Do it."""
+        counts = self.work.summary.counts
+        if self._is_complete():
+            counts["unchanged"] += len(self.known)
+            return
+        film = probe(self.path, self.film_settings)
+        if dry_run:
+            counts["to do"] += self._estimate(film)
+            return
+        decoding = Decoding()
+        try:
+            begins = self._take_all(film, decoding)
+        except FilmError as error:
+            self._note(film, decoding, [], {"status": FAILED, "reason": error.problem})
+            raise
+        finally:
+            self.work.drain()
+        if not decoding.pictures:
+            raise FilmError(self.path, "no picture of it can be decoded", "check that it plays")
+        _forget_unwanted(self.work, self.known, self.taken)
+        self._note(film, decoding, begins, {"status": KEPT})
+        self._tell(film, decoding)
 
-    def wanted(index: int) -> bool:
-        if index % settings.every:
+    def _is_complete(self) -> bool:
+        announced = self.ledger.of(self.film_id)
+        if not announced:
             return False
-        name = frame_name(film.film_id, index)
-        taken.add(name)
-        if run.is_done(name):
-            run.summary.counts["unchanged"] += 1
-            advance()
-            return False
-        return True
+        if announced[0].get("content", self.content) != self.content:
+            raise FilmError(
+                self.path, f"another film of this dataset is {self.film_id}, too", "rename this one"
+            )
+        return (
+            announced[0]["status"] == KEPT
+            and announced[0]["settings"] == self._fingerprint()
+            and bool(self.known)
+            and all(self.work.is_done(r["file_name"], self.look) for r in self.known)
+        )
 
-    total = -(-film.frames // settings.every) or None
-    with progress(f"frames {film.path.name}", total) as advance:
-        for picture in pictures(film, wanted, decoding):
-            origin = {
-                "film": film.path.name,
-                "film_id": film.film_id,
-                "index": picture.index,
-                "seconds": picture.seconds,
-            }
-            yield frame_name(film.film_id, picture.index), picture.rgb, origin
-            advance()
+    def _fingerprint(self) -> str:
+        return f"{self.settings.fingerprint()}-{self.look}"
+
+    def _estimate(self, film: Film) -> int:
+        """How many pictures there will be, as far as it can be told without decoding."""
+        if self.settings.sample == "scenes":
+            return 1
+        if film.by_timestamps:
+            return len(indexes(film, self.settings.selection()))
+        estimate = -(-film.pictures // self.settings.every) or 1
+        return min(estimate, self.settings.max or estimate)
+
+    def _take_all(self, film: Film, decoding: Decoding) -> list[int]:
+        """Take the wanted pictures; returns where shots begin, where that was asked for."""
+        scenes = self.settings.sample == "scenes"
+        begins: list[int] = []
+        if scenes or self.settings.shots:
+            with progress(f"shots {self.path.name}", len(film.packets)) as advance:
+                begins = shots(film, tick=lambda count: advance(by=count))
+        with progress(f"frames {self.path.name}", len(film.packets)) as advance:
+            tick = lambda count: advance(by=count)  # noqa: E731 - a name for a line
+            if scenes:
+                found = self._sharpest(film, begins, decoding, tick)
+            else:
+                found = self._selected(film, decoding, tick)
+            for picture in found:
+                self._take(picture, begins)
+        return begins
+
+    def _selected(
+        self, film: Film, decoding: Decoding, tick: Callable[[int], None]
+    ) -> Iterator[FilmPicture]:
+        """What every N-th and key picture sampling takes; without pixels what is there."""
+        done = frozenset(
+            record["index"]
+            for record in self.known
+            if self.work.is_done(record["file_name"], self.look)
+        )
+        selection = self.settings.selection()
+        yield from pictures(film, selection, skip=done, decoding=decoding, tick=tick)
+
+    def _sharpest(
+        self,
+        film: Film,
+        begins: list[int],
+        decoding: Decoding,
+        tick: Callable[[int], None],
+    ) -> Iterator[FilmPicture]:
+        """The sharpest candidate of each stretch of each shot."""
+        total = film.pictures if film.by_timestamps else max([film.pictures, *begins]) + 1
+        group_of = candidates(begins, total, self.settings.per_shot, self.settings.candidates)
+        selection = self.settings.selection()
+        if film.by_timestamps:
+            window = set(indexes(film, selection).tolist())
+            group_of = {index: group for index, group in group_of.items() if index in window}
+        if self.settings.max is not None:
+            first = set(sorted(set(group_of.values()))[: self.settings.max])
+            group_of = {index: group for index, group in group_of.items() if group in first}
+        selection = replace(selection, only=tuple(sorted(group_of)))
+        waiting = Counter(group_of.values())
+        best: dict[int, tuple[float, int, FilmPicture]] = {}
+        for found in pictures(film, selection, decoding=decoding, tick=tick):
+            group = group_of[found.index]
+            waiting[group] -= 1
+            # Of equally sharp ones the earlier.
+            one = (-sharpness(found.rgb), found.index, found)
+            best[group] = min(best.get(group, one), one, key=lambda known: known[:2])
+            if not waiting[group]:
+                yield best.pop(group)[2]
+        for group in sorted(best):
+            # Some of its candidates could not be decoded.
+            yield best[group][2]
+
+    def _take(self, picture: FilmPicture, begins: list[int]) -> None:
+        name = frame_name(self.film_id, picture.index)
+        self.taken.add(name)
+        if not picture.rgb.size or self.work.is_done(name, self.look):
+            self.work.summary.counts["unchanged"] += 1
+            return
+        origin: Record = {
+            "film": self.path.name,
+            "film_id": self.film_id,
+            "index": picture.index,
+            "seconds": picture.seconds,
+            "settings": self.look,
+        }
+        if begins:
+            origin["shot"] = shot_of(begins, picture.index)
+        self.work.take(name, picture.rgb, origin)
+
+    def _note(self, film: Film, decoding: Decoding, begins: list[int], more: Record) -> None:
+        """Record the film: what was found and done, and what happened."""
+        area = film.area
+        record: Record = {
+            "file_name": film.path.name,
+            **more,
+            "source": film.film_id,
+            "content": self.content,
+            "settings": self._fingerprint(),
+            "every": self.settings.every,
+            "sample": self.settings.sample,
+            "codec": film.codec,
+            "stored_size": [film.width, film.height],
+            "rate": film.rate,
+            "pictures": decoding.pictures,
+            "corrupt": decoding.corrupt,
+            "corrupt_at": [list(where) for where in decoding.corrupt_at],
+            "lost": decoding.lost,
+            "area": [area.left, area.top, area.width, area.height] if area else None,
+            "findings": [asdict(finding) for finding in film.findings],
+        }
+        if begins:
+            record["shots"] = begins
+        self.ledger.put(film.film_id, [record])
+        self.ledger.tidy()
+
+    def _tell(self, film: Film, decoding: Decoding) -> None:
+        """Add to the summary what happened while the film was decoded."""
+        summary = self.work.summary
+        for figure, count in (("packets", film.pictures), ("decoded", decoding.decoded)):
+            summary.figures[figure] = summary.figures.get(figure, 0) + count
+        for count, what in (
+            (decoding.corrupt, "corrupt packets"),
+            (decoding.lost, "undecodable pictures"),
+        ):
+            if count:
+                summary.reasons[what] += count
+                summary.problems.append(f"{self.path}: {count} {what} were skipped")
 
 
 def frame_name(film_id: str, index: int) -> str:
@@ -260,24 +460,6 @@ def _forget_unwanted(run: _Run, known: Iterable[Record], taken: set[str]) -> Non
         run.records.drop(name)
 
 
-def _film_record(film: Film, settings: FrameSettings, decoding: Decoding) -> Record:
-    area = film.area
-    return {
-        "file_name": film.path.name,
-        "status": KEPT,
-        "source": film.film_id,
-        "settings": settings.fingerprint(),
-        "every": settings.every,
-        "codec": film.codec,
-        "stored_size": [film.width, film.height],
-        "rate": film.rate,
-        "pictures": decoding.pictures,
-        "corrupt": decoding.corrupt,
-        "area": [area.left, area.top, area.width, area.height] if area else None,
-        "decisions": film.decisions,
-    }
-
-
 def _take_stills(
     run: _Run, stills: list[Path], problems: list[AnimeprepError], *, dry_run: bool
 ) -> None:
@@ -297,13 +479,14 @@ def _take_stills(
                 problems.append(error)
 
 
-def restore(dataset: Dataset, films: list[Path], names: set[str]) -> None:
+def restore(dataset: Dataset, films: list[Path], names: set[str], rules: FilmRules) -> None:
     """Decode pictures again that were left out at first, in one pass over each film.
 
     Args:
         dataset: where to.
         films: the inputs they came from.
         names: the frames to bring back; of `frames/…` names of films or stills.
+        rules: as when they were left out.
 
     Raises:
         FilmError: a film cannot be read any more.
@@ -312,12 +495,12 @@ def restore(dataset: Dataset, films: list[Path], names: set[str]) -> None:
     lost = {name: records.of(name)[0] for name in names}
     paths, stills, _ = _sort_out(films)
     for path in paths:
-        film = probe(path)
-        indexes = {r["index"]: n for n, r in lost.items() if r.get("film_id") == film.film_id}
-        if indexes:
-            for picture in pictures(film, indexes.__contains__):
-                name = indexes[picture.index]
-                _restored(dataset, records, name, picture.rgb)
+        film_id, _ = identify(path)
+        name_of = {r["index"]: name for name, r in lost.items() if r.get("film_id") == film_id}
+        if name_of:
+            film = probe(path, rules.of(path.name, film_id))
+            for picture in pictures(film, Selection(only=tuple(sorted(name_of)))):
+                _restored(dataset, records, name_of[picture.index], picture.rgb)
     for path in stills:
         data = read_bytes(path)
         name = f"{FRAMES}/{slug(path.stem)}-{sha256(data)[:8]}.png"

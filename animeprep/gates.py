@@ -6,11 +6,13 @@ films contain besides drawings: black, fades, flat cards.
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from pydantic import Field
 
-from animeprep.folders import Settings
-from animeprep.images import Picture, resize, to_gray
+from animeprep.boxes import Picture
+from animeprep.images import resize, to_gray
+from animeprep.settings import Settings
 
 #: Gates measure on pictures of this height, so that they do not depend on the film's size.
 _HEIGHT = 180
@@ -93,3 +95,15 @@ def judge(measured: Mapping[str, float], settings: GateSettings) -> str | None:
         "night": measured["night"] < settings.night,
     }
     return next((gate for gate, fails in failed.items() if fails), None)
+
+
+def sharpness(picture: Picture) -> float:
+    """Variance of the Laplacian of the gray picture, squared levels.
+
+    Args:
+        picture: uint8 RGB H×W×3.
+
+    >>> sharpness(np.full((9, 9, 3), 100, np.uint8))
+    0.0
+    """
+    return round(float(cv2.Laplacian(to_gray(picture), cv2.CV_64F).var()), 3)

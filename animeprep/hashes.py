@@ -12,7 +12,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from PIL import Image
 
-from animeprep.images import Picture
+from animeprep.boxes import Picture
 
 Hash = NDArray[np.uint8]
 

@@ -7,19 +7,16 @@ truncated file without a word on the terminal; OpenCV writes and scales, because
 import io
 import struct
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from animeprep.boxes import Picture
 from animeprep.errors import PictureError
 from animeprep.files import write_atomic
-
-Picture = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif"})
 
@@ -46,20 +43,6 @@ PNG_SETTINGS = (
     cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
     cv2.IMWRITE_PNG_ZLIBBUFFER_SIZE, 2**20,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Box:
-    """A part of a picture: pixels from the top left corner."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def cut(self, picture: Picture) -> Picture:
-        """That part of H×W×3."""
-        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def is_image(path: Path) -> bool:

@@ -7,14 +7,17 @@ help stand in one place.
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
+from click.core import ParameterSource
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from animeprep.errors import UsageError
-from animeprep.folders import FAILED, Settings, Summary
+from animeprep.folders import FAILED, Summary
+from animeprep.settings import Settings
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 Kind = TypeVar("Kind", bound=Settings)
@@ -47,12 +50,14 @@ def settings_options(kind: type[Settings], *names: str) -> Callable[[Verb], Verb
     def decorate(verb: Verb) -> Verb:
         for name, info in reversed(kind.model_fields.items()):
             if not names or name in names:
+                kind_of_option = _option_type(info)
                 verb = click.option(
                     f"--{name.replace('_', '-')}",
                     name,
-                    type=_option_type(info),
+                    type=kind_of_option,
+                    is_flag=kind_of_option is bool,
                     default=info.default,
-                    show_default=info.default is not None,
+                    show_default=info.default not in {None, False},
                     help=_sentence(info.description or ""),
                 )(verb)
         return verb
@@ -64,10 +69,21 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].replace("\n", " ") + "."
 
 
-def _option_type(info: FieldInfo) -> click.Choice[str] | type:
-    if get_origin(info.annotation) is Literal:
-        return click.Choice(get_args(info.annotation))
-    return int if info.annotation is int else float
+def _option_type(info: FieldInfo) -> click.Choice[str] | type[Any]:
+    kind = info.annotation
+    if get_origin(kind) is Literal:
+        return click.Choice(get_args(kind))
+    if get_origin(kind) in {Union, UnionType}:
+        # `float | None`: an option that need not be given.
+        kind = next(one for one in get_args(kind) if one is not type(None))
+    plain: tuple[type[Any], ...] = (bool, int, float)
+    return next((one for one in plain if kind is one), str)
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Those options that the user gave on the command line."""
+    source = click.get_current_context().get_parameter_source
+    return {k: v for k, v in values.items() if source(k) is not ParameterSource.DEFAULT}
 
 
 def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
@@ -80,7 +96,8 @@ def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"--{str(part).replace('_', '-')}: " for part in first["loc"])
+        name = str(first["loc"][0]).replace("_", "-") if first["loc"] else ""
+        where = f"--{name}: " if name else ""
         raise UsageError(where + first["msg"].removeprefix("Value error, ")) from error
 
 

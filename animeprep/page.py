@@ -11,8 +11,9 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from animeprep.boxes import Picture
 from animeprep.files import write_atomic
-from animeprep.images import Picture, encode_jpeg
+from animeprep.images import encode_jpeg
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pydantic import Field
 
+from animeprep.boxes import Picture
 from animeprep.crop import CropSettings, crops_of
 from animeprep.dataset import PHOTO, VAL, Dataset
 from animeprep.errors import InputError
 from animeprep.files import sha256
-from animeprep.film import slug
 from animeprep.folders import Made, Summary, run_stage
-from animeprep.images import Picture, list_images, read_bytes, scale_short_side
+from animeprep.images import list_images, read_bytes, scale_short_side
+from animeprep.names import slug
 
 STAGE = "photos"
 #: Held-out photos are kept whole, scaled down to this short side where they are larger, pixels.

@@ -7,6 +7,7 @@ pass are encoded. The outcome is what the verbs one by one make: the same `style
 from collections.abc import Iterator
 from pathlib import Path
 
+from animeprep.boxes import Picture
 from animeprep.crop import CropSettings, crop
 from animeprep.dataset import FRAMES, Dataset
 from animeprep.dedup import (
@@ -25,20 +26,23 @@ from animeprep.dedup import (
 from animeprep.edges import EdgeSettings, edges
 from animeprep.exposure import ExposureSettings, exposure
 from animeprep.files import sha256, writing
-from animeprep.folders import DROPPED, KEPT, MADE, Settings, Summary
+from animeprep.film import FilmRules
+from animeprep.folders import DROPPED, KEPT, MADE, Summary
 from animeprep.frames import STAGE as FRAMES_STAGE
 from animeprep.frames import FrameSettings, frames, restore
 from animeprep.gray import gray
 from animeprep.hashes import distances
-from animeprep.images import Picture, list_images, read_rgb
+from animeprep.images import list_images, read_rgb
 from animeprep.photos import PhotoSettings, photos
 from animeprep.records import Record, Records
+from animeprep.settings import Settings
 
 
 class PrepareSettings(Settings):
     """The settings of all stages."""
 
     frames: FrameSettings = FrameSettings()
+    films: FilmRules = FilmRules()
     dedup: DedupSettings = DedupSettings()
     crop: CropSettings = CropSettings()
     exposure: ExposureSettings = ExposureSettings()
@@ -128,7 +132,7 @@ def prepare(
         OutputError: something cannot be written.
     """
     if dry_run:
-        yield frames(dataset, inputs, settings.frames, dry_run=True)
+        yield frames(dataset, inputs, settings.frames, settings.films, dry_run=True)
         if photo_folders:
             yield photos(dataset, photo_folders, settings.photos, dry_run=True)
         return
@@ -148,14 +152,14 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
     passed over and wins after all is decoded again.
     """
     examiner = _Examiner(dataset, settings.dedup)
-    sampled = frames(dataset, inputs, settings.frames, sieve=examiner)
+    sampled = frames(dataset, inputs, settings.frames, settings.films, sieve=examiner)
     examiner.records.tidy()
     if list_images(dataset.root / FRAMES):
         # Looks at what the sieve did not see: frames that were there before.
         decided = dedup(dataset, settings.dedup)
     else:
         decided = settle(dataset, settings.dedup, Summary(DEDUP))
-    _bring_back_winners(dataset, inputs, sampled)
+    _bring_back_winners(dataset, inputs, settings.films, sampled)
     records = dataset.records(FRAMES_STAGE)
     for judged in dataset.records(DEDUP):
         for record in records.of(judged["file_name"]):
@@ -169,13 +173,15 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
     yield decided
 
 
-def _bring_back_winners(dataset: Dataset, inputs: list[Path], summary: Summary) -> None:
+def _bring_back_winners(
+    dataset: Dataset, inputs: list[Path], rules: FilmRules, summary: Summary
+) -> None:
     """Decode what was passed over while the film was read and is kept after all."""
     known = set(dataset.records(FRAMES_STAGE).sources())
     kept = {r["file_name"] for r in dataset.records(DEDUP) if r["status"] == KEPT}
     winners = {name for name in kept & known if not dataset.path(name).exists()}
     if winners:
-        restore(dataset, inputs, winners)
+        restore(dataset, inputs, winners, rules)
     for name in sorted(kept):
         if dataset.path(name).exists():
             forget_thumbnail(dataset, name)

@@ -13,7 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-#: Adds one to the finished work and may change the text beside the bar.
+#: Adds to the finished work, one step if not said, and may change the text beside the bar.
 Advance = Callable[..., None]
 
 
@@ -30,7 +30,7 @@ def progress(label: str, total: int | None) -> Iterator[Advance]:
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _note="": None
+        yield lambda note="", by=1: None  # noqa: ARG005 - the bar's signature
         return
     columns = (
         TextColumn("{task.description}"),
@@ -44,9 +44,9 @@ def progress(label: str, total: int | None) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total, note="")
 
-        def advance(note: str = "") -> None:
+        def advance(note: str = "", by: int = 1) -> None:
             if note:
                 bar.update(task, note=note)
-            bar.advance(task)
+            bar.advance(task, by)
 
         yield advance

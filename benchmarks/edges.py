@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from animeprep.boxes import Picture
 from animeprep.edges import EdgeSettings, smooth_edges
-from animeprep.images import Picture, read_rgb, to_gray
+from animeprep.images import read_rgb, to_gray
 
 FILM_ART = Path(__file__).parent.parent / "examples" / "art"
 RUNS = 3

@@ -114,7 +114,7 @@ def test_debug_shows_where_an_error_comes_from(files, call):
         code, _, err = call(*arguments)
         assert code == 1
         assert "Traceback" in err
-        assert "film.py" in err
+        assert "film/worker.py" in err
 
 
 def test_a_fault_of_the_program_is_one_line(files, call, monkeypatch):
@@ -142,7 +142,10 @@ SMALL = ("--size", "64", "--short-side", "100")
 
 
 def test_the_verbs_work_without_arguments_after_frames(film, call, here):
-    assert call("frames", film, "--every", 4)[:2] == (0, "frames: 3 made\n")
+    assert call("frames", film, "--every", 4)[:2] == (
+        0,
+        "frames: 3 made\n  packets 12, decoded 9\n",
+    )
     assert call("dedup")[:2] == (0, "dedup: 3 kept\n")
     assert call("crop", *SMALL, "--count", 1)[:2] == (0, "crop: 3 made\n")
     code, out, _ = call("exposure")
@@ -172,14 +175,22 @@ def test_json_of_a_verb_is_a_list_of_one(film, call):
     code, out, _ = call("frames", film, "--every", 4, "--json")
     assert code == 0
     assert json.loads(out) == [
-        {"stage": "frames", "dry_run": False, "counts": {"made": 3}, "reasons": {}, "problems": []}
+        {
+            "stage": "frames",
+            "dry_run": False,
+            "counts": {"made": 3},
+            "reasons": {},
+            "problems": [],
+            "packets": 12,
+            "decoded": 9,
+        }
     ]
 
 
 def test_a_partial_failure_is_told_with_exit_code_1(film, files, call):
     code, out, err = call("frames", "text.mkv", film, "--every", 4)
     assert code == 1
-    assert out == "frames: 1 failed, 3 made\n"
+    assert out == "frames: 1 failed, 3 made\n  packets 12, decoded 9\n"
     assert err.startswith("  text.mkv: not a film")
 
 

@@ -6,7 +6,7 @@ import skimage.data
 
 from animeprep.edges import EdgeSettings, edges, smooth_edges
 from animeprep.errors import DatasetError
-from animeprep.film import pictures, probe
+from animeprep.film import Selection, pictures, probe
 from animeprep.images import list_images, read_rgb
 
 
@@ -44,7 +44,7 @@ def test_photos_are_smoothed_as_by_the_plain_loop(name):
 
 
 def test_films_are_smoothed_as_by_the_plain_loop(demo_film):
-    for picture in pictures(probe(demo_film), {30, 130}.__contains__):
+    for picture in pictures(probe(demo_film), Selection(only=(30, 130))):
         small = cut(picture.rgb)
         assert (smooth_edges(small, EdgeSettings()) == plain_smooth_edges(small)).all()
 

@@ -6,8 +6,9 @@ from animeprep import folders
 from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError
 from animeprep.files import sha256
-from animeprep.folders import SKIPPED, Made, Settings, run_stage, workers_for
+from animeprep.folders import SKIPPED, Made, run_stage, workers_for
 from animeprep.images import encode_png, read_rgb, write_png
+from animeprep.settings import Settings
 
 
 class Brighten(Settings):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from animeprep.film import pictures, probe
+from animeprep.film import Selection, pictures, probe
 from animeprep.gates import GateSettings, judge, log_average, measure
 
 
@@ -115,5 +115,6 @@ def test_bounds_out_of_range_are_refused(bounds):
 @pytest.mark.slow
 def test_the_demo_film_is_judged_as_it_was_made(demo_film):
     wanted = {30: None, 150: None, 245: "black", 246: "black", 440: "night", 765: "plain"}
-    found = {p.index: gate(p.rgb) for p in pictures(probe(demo_film), wanted.__contains__)}
+    selection = Selection(only=tuple(wanted))
+    found = {p.index: gate(p.rgb) for p in pictures(probe(demo_film), selection)}
     assert found == wanted

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from animeprep.film import pictures, probe
+from animeprep.film import Selection, pictures, probe
 from animeprep.hashes import BITS, distances, leaders, phash
 
 
@@ -25,7 +25,7 @@ def test_phash_of_photos_is_that_of_imagehash(name):
 
 
 def test_phash_of_a_film_is_that_of_imagehash(demo_film):
-    frames = list(pictures(probe(demo_film), lambda index: index % 79 == 0))
+    frames = list(pictures(probe(demo_film), Selection(every=79)))
     assert len(frames) == 10
     assert all(same(frame.rgb) for frame in frames)
 

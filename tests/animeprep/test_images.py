@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from animeprep.boxes import Picture
 from animeprep.errors import PictureError
 from animeprep.images import (
     MAX_PIXELS,
-    Picture,
     decode_rgb,
     encode_jpeg,
     encode_png,

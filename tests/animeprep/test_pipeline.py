@@ -289,7 +289,7 @@ def test_where_no_input_can_be_used_the_first_problem_is_told(tmp_path, dataset)
 
 
 def test_ctrl_c_before_the_first_picture_is_no_fault_of_the_film(dataset, inputs, monkeypatch):
-    def stop(*given):
+    def stop(*given, **more):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("animeprep.frames.pictures", stop)

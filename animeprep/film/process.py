@@ -1,0 +1,285 @@
+"""Films in processes of their own, with a watchdog: what hangs or crashes ends its own film only.
+
+The worker (`worker`) shows a sign of life for each packet. One that shows none for
+`FilmSettings.patience` seconds is killed. A worker that was taken over by a hostile film has no
+other way to this process than JSON and pixels.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from animeprep.errors import FilmError
+from animeprep.film.decode import DECODING, Decoding, FilmPicture
+from animeprep.film.packets import parts, work
+from animeprep.film.sampling import SELECTION, Selection, indexes, positions
+from animeprep.film.source import Film, FilmSettings
+from animeprep.film.worker import Answer, pack, read_message, unpack, write_message
+
+#: Pictures that wait between a worker and whoever asked.
+_WAITING = 4
+#: More processes than this only take memory.
+MAX_PROCESSES = 4
+#: A part is at least the work of decoding so many packets: a process takes time to start.
+MIN_PART = 100
+
+#: -P and the explicit path: no module is taken from the folder the user happens to be in.
+_PROGRAM = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from animeprep.film.worker import main; main()"
+)
+
+Tick = Callable[[int], None]
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def probe(path: Path, settings: FilmSettings | None = None, tick: Tick = lambda _: None) -> Film:
+    """Find out what a film is and decide how to make pictures of it.
+
+    Args:
+        path: the film.
+        settings: what the user decided; None for nothing.
+        tick: is told the number of packets read since the last time.
+
+    Raises:
+        FilmError: missing, empty, not a film, without pictures, absurd, encoded so that its
+            colours cannot be known; or its decoder hung or crashed.
+    """
+    settings = settings or FilmSettings()
+    job = {"job": "probe", "path": str(path), "settings": settings.model_dump()}
+    header, blob = next(iter(_Team(path, [(job, b"")], settings.patience, tick).answers()))
+    return unpack(header, blob)
+
+
+def pictures(
+    film: Film,
+    selection: Selection,
+    *,
+    skip: frozenset[int] = frozenset(),
+    decoding: Decoding | None = None,
+    tick: Tick = lambda _: None,
+) -> Iterator[FilmPicture]:
+    """The wanted pictures of a film; memory does not grow with its length.
+
+    A long film that is numbered by timestamps is split at key pictures over as many processes as
+    there are cores; then pictures come in the order in which they are done.
+
+    Args:
+        film: from `probe`.
+        selection: which pictures.
+        skip: indexes that the caller has: they come without pixels.
+        decoding: is filled when all is read.
+        tick: is told the number of packets read since the last time.
+
+    Raises:
+        FilmError: too many undecodable packets in a row, or its decoder hung or crashed. What
+            came before has been yielded.
+    """
+    decoding = decoding if decoding is not None else Decoding()
+    split: Sequence[tuple[int, int] | None] = [None]
+    if film.by_timestamps:
+        wanted = indexes(film, selection)
+        selection = Selection(only=tuple(wanted.tolist()))
+        mask = positions(film.packets, wanted)
+        effort = float(work(film.packets, mask).sum())
+        split = parts(film.packets, mask, min(cores(), MAX_PROCESSES, 1 + int(effort / MIN_PART)))
+    header, blob = pack(film)
+    job = {
+        "job": "pictures",
+        "selection": SELECTION.dump_python(selection, mode="json"),
+        "skip": sorted(skip),
+        "threads": max(1, cores() // max(1, len(split))),
+        **header,
+    }
+    jobs = [({**job, "part": part}, blob) for part in split]
+    for answer, pixels in _Team(film.path, jobs, film.settings.patience, tick).answers():
+        if "decoding" in answer:
+            decoding.add(DECODING.validate_python(answer["decoding"]))
+            continue
+        rgb = np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
+        yield FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
+    if film.by_timestamps:
+        decoding.pictures = film.pictures
+
+
+def shots(film: Film, tick: Tick = lambda _: None) -> list[int]:
+    """Indexes of the first picture of each shot; decodes the whole film.
+
+    Args:
+        film: from `probe`.
+        tick: is told the number of packets read since the last time.
+
+    Raises:
+        FilmError: as `pictures`.
+    """
+    header, blob = pack(film)
+    team = _Team(film.path, [({"job": "shots", **header}, blob)], film.settings.patience, tick)
+    answer, _ = next(iter(team.answers()))
+    return [int(begin) for begin in answer["begins"]]
+
+
+class _Team:
+    """Workers on one film, one for each job.
+
+    Args:
+        path: the film.
+        jobs: what each is told.
+        patience: seconds of silence after which one is ended.
+        tick: is told the number of packets read since the last time.
+    """
+
+    def __init__(self, path: Path, jobs: list[Answer], patience: float, tick: Tick) -> None:
+        self.path = path
+        self.patience = patience
+        self.tick = tick
+        self._inbox: _Inbox = queue.Queue(_WAITING)
+        self._workers = [_Worker(header, blob, self._inbox) for header, blob in jobs]
+        self._running = set(self._workers)
+        self._problem: FilmError | None = None
+
+    def answers(self) -> Iterator[tuple[dict[str, Any], bytearray]]:
+        """What the workers answer, as it comes.
+
+        Raises:
+            FilmError: the first problem of any, when all have ended.
+        """
+        try:
+            while self._running:
+                yield from self._next()
+        finally:
+            self._end()
+        if self._problem is not None:
+            raise self._problem
+
+    def _next(self) -> Iterator[tuple[dict[str, Any], bytearray]]:
+        """An answer, if one comes soon."""
+        for worker in self._running:
+            worker.end_if_silent(self.patience)
+        try:
+            worker, message = self._inbox.get(timeout=0.2)
+        except queue.Empty:
+            return
+        if worker not in self._running:
+            return  # it said that it was done, and now it has ended
+        header, blob = message or ({"problem": worker.epitaph(self.patience)}, bytearray())
+        if "packets" in header:
+            self.tick(header["packets"] - worker.packets)
+            worker.packets = header["packets"]
+        elif "done" in header:
+            self._running.discard(worker)
+        elif "problem" in header:
+            self._running.discard(worker)
+            self._problem = self._problem or _error(self.path, header)
+        else:
+            yield header, blob
+
+    def _end(self) -> None:
+        for worker in self._workers:
+            worker.end()
+        while any(worker.reader.is_alive() for worker in self._workers):
+            with contextlib.suppress(queue.Empty):
+                self._inbox.get(timeout=0.01)
+        for worker in self._workers:
+            worker.close()
+
+
+def _error(path: Path, header: dict[str, Any]) -> FilmError:
+    error = FilmError(path, str(header["problem"]), str(header.get("remedy", "")))
+    if "trace" in header:
+        error.add_note(str(header["trace"]))
+    return error
+
+
+#: (worker, what it said; None when it ended) of all workers of a film.
+_Inbox = queue.Queue[tuple["_Worker", tuple[dict[str, Any], bytearray] | None]]
+
+
+class _Worker:
+    """A worker's process, and the thread that reads what it says."""
+
+    def __init__(self, job: dict[str, Any], blob: bytes | memoryview, inbox: _Inbox) -> None:
+        self.packets = 0
+        self.hung = False
+        self._inbox = inbox
+        self._heard = time.monotonic()
+        self._listening = True
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            # Ctrl-C is for the parent, which then ends its workers.
+            start_new_session=True,
+        )
+        self.reader = threading.Thread(target=self._read, args=(job, blob), daemon=True)
+        self.reader.start()
+
+    def _read(self, job: dict[str, Any], blob: bytes | memoryview) -> None:
+        """Hand over the job and pass on what comes back; runs in a thread of its own."""
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):
+            write_message(self._process.stdin, job, blob)
+        while True:
+            message = _message(self._process.stdout)
+            # While nobody takes what was read, silence is not the worker's fault.
+            self._listening = False
+            self._inbox.put((self, message))
+            self._heard = time.monotonic()
+            self._listening = True
+            if message is None:
+                return
+
+    def end_if_silent(self, patience: float) -> None:
+        """Kill a worker that has shown no sign of life for too long."""
+        if self._listening and time.monotonic() - self._heard > patience:
+            self.hung = True
+            self._process.kill()
+
+    def epitaph(self, patience: float) -> str:
+        """Why a worker ended before its work was done."""
+        if self.hung:
+            return f"its decoder gave no sign of life for {patience:g} s and was ended"
+        code = self._process.wait()
+        end = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"its decoder ended {end}" + (f" ({said[-1][:200]})" if said else "")
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Close its pipes; the reader must have ended."""
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            with contextlib.suppress(OSError):
+                stream.close()  # type: ignore[union-attr]  # both are pipes
+
+
+def _message(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
+    """The next message; None where there is none, or nothing like one."""
+    try:
+        return read_message(stream)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -1,0 +1,102 @@
+"""Where shots begin: FFmpeg's `scdet`, on all pictures of a film, scaled down.
+
+Its score is the change of the mean absolute difference between neighbours, in percent of the
+levels: a pan differs from picture to picture by about the same, a cut by much more than before.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+
+import av.filter
+from av.video.frame import VideoFrame
+
+from animeprep.film.convert import linked
+from animeprep.film.decode import Decoding, Reading
+from animeprep.film.fields import pulled, undone
+from animeprep.film.packets import everything
+from animeprep.film.source import Film, moving_pictures, opened
+
+#: `scdet`'s own default, percent.
+THRESHOLD = 10
+_WIDTH = 320
+
+
+def shot_begins(film: Film, alive: Callable[[], None]) -> list[int]:
+    """Indexes of the first picture of each shot, in this process; decodes the whole film.
+
+    Args:
+        film: from `probe.examine`.
+        alive: is called for each packet that was read.
+
+    Raises:
+        FilmError: too many undecodable packets in a row.
+    """
+    packets = film.packets
+    with opened(film.path) as container:
+        stream = moving_pictures(container, film.path)
+        reading = Reading(container, stream, packets, alive=alive)
+        frames = reading.frames(everything(packets), Decoding())
+        rate = str(stream.average_rate or 25)
+        cuts = list(_cuts(undone(frames, film.fields, film.field_order, rate)))
+    if not film.by_timestamps:
+        return [0, *(ordinal for ordinal, _ in cuts if ordinal)]
+    index_of = {int(packets.pts[at]): index for index, at in enumerate(packets.order)}
+    return [0, *sorted(index_of[pts] for _, pts in cuts if index_of.get(pts))]
+
+
+def _cuts(frames: Iterator[VideoFrame]) -> Iterator[tuple[int, int]]:
+    """Ordinal and timestamp of each picture that differs from the one before as a cut does."""
+    graph: av.filter.Graph | None = None
+    size = (0, 0)
+    for ordinal, frame in enumerate(frames):
+        if graph is None or size != (frame.width, frame.height):
+            # Another size is another shot.
+            size = (frame.width, frame.height)
+            rows = max(2, round(frame.height * _WIDTH / frame.width))
+            graph = linked(
+                frame,
+                ("scale", f"w={_WIDTH}:h={rows}:flags=fast_bilinear"),
+                ("format", "pix_fmts=gray"),
+                ("scdet", f"threshold={THRESHOLD}"),
+            )
+            if ordinal:
+                yield ordinal, frame.pts or 0
+        pts = frame.pts or 0
+        graph.push(frame)
+        for seen in pulled(graph):
+            if float(seen.metadata.get("lavfi.scd.score", 0)) >= THRESHOLD:
+                yield ordinal, pts
+
+
+def shot_of(begins: list[int], index: int) -> int:
+    """The number of the shot that a picture belongs to, from 0.
+
+    >>> shot_of([0, 40, 90], 39), shot_of([0, 40, 90], 40)
+    (0, 1)
+    """
+    return bisect_right(begins, index) - 1
+
+
+def candidates(begins: list[int], pictures: int, picks: int, of_each: int) -> dict[int, int]:
+    """Pictures to choose the sharpest of: index → group.
+
+    Each shot is cut into `picks` stretches of like length, each a group, in which `of_each`
+    pictures are spread evenly; their ends are left out, where a cut may blend.
+
+    Args:
+        begins: indexes of the first picture of each shot.
+        pictures: how many the film has.
+        picks: groups in a shot.
+        of_each: candidates in a group.
+
+    >>> candidates([0, 10], 20, picks=1, of_each=2)
+    {3: 0, 6: 0, 13: 1, 16: 1}
+    """
+    found: dict[int, int] = {}
+    for shot, (begin, end) in enumerate(zip(begins, [*begins[1:], pictures], strict=True)):
+        for pick in range(min(picks, end - begin)):
+            low = begin + (end - begin) * pick / picks
+            step = (end - begin) / picks / (of_each + 1)
+            for number in range(1, of_each + 1):
+                found.setdefault(int(low + step * number), shot * picks + pick)
+    return found

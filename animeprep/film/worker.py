@@ -1,0 +1,163 @@
+"""The process in which a film is decoded: takes one job on standard input, answers on output.
+
+A decoder that meets a hostile film may hang, crash, or be taken over; so it works here, and only
+JSON and pixels come out (see `process`).
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from animeprep.boxes import Picture
+from animeprep.errors import FilmError
+from animeprep.film.decode import DECODING, Decoding, Job, decode
+from animeprep.film.packets import Packets
+from animeprep.film.probe import examine
+from animeprep.film.sampling import SELECTION
+from animeprep.film.shots import shot_begins
+from animeprep.film.source import FILM, Film, FilmSettings
+
+#: Signs of life come at least this often, seconds, while packets do.
+HEARTBEAT = 0.2
+
+Answer = tuple[dict[str, Any], bytes | memoryview]
+
+
+def write_message(
+    stream: IO[bytes], header: dict[str, Any], blob: bytes | memoryview = b""
+) -> None:
+    """Write one message: the header's length in 4 bytes, the header as JSON, the blob."""
+    data = json.dumps({**header, "bytes": len(blob)}).encode()
+    stream.write(len(data).to_bytes(4, "little") + data)
+    stream.write(blob)
+    stream.flush()
+
+
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
+    """Read one message; None at the end, even in the midst of one."""
+    length = stream.read(4)
+    if len(length) < 4:
+        return None
+    data = stream.read(int.from_bytes(length, "little"))
+    if len(data) < int.from_bytes(length, "little"):
+        return None
+    header: dict[str, Any] = json.loads(data)
+    blob = bytearray(header["bytes"])
+    if stream.readinto(blob) < len(blob):  # type: ignore[attr-defined]  # buffered files have it
+        return None
+    return header, blob
+
+
+def pack(film: Film) -> Answer:
+    """A film as a message."""
+    packets = film.packets
+    header = {
+        "film": FILM.dump_python(film, mode="json"),
+        "time_base": str(packets.time_base),
+        "known": packets.known,
+    }
+    return header, packets.pts.tobytes() + packets.marks.tobytes()
+
+
+def unpack(header: dict[str, Any], blob: bytes | bytearray) -> Film:
+    """What `pack` packed.
+
+    Raises:
+        ValueError: it did not.
+    """
+    count = len(blob) // 10
+    packets = Packets(
+        Fraction(header["time_base"]),
+        np.frombuffer(blob, np.int64, count),
+        np.frombuffer(blob, np.uint16, count, offset=8 * count),
+        bool(header["known"]),
+    )
+    return FILM.validate_python({**header["film"], "packets": packets})
+
+
+def _probe(job: dict[str, Any], _: bytearray, alive: Callable[[], None]) -> Iterator[Answer]:
+    settings = FilmSettings.model_validate(job["settings"])
+    yield pack(examine(Path(job["path"]), settings, alive))
+
+
+def _pictures(job: dict[str, Any], blob: bytearray, alive: Callable[[], None]) -> Iterator[Answer]:
+    decoding = Decoding()
+    todo = Job(
+        unpack(job, blob),
+        SELECTION.validate_python(job["selection"]),
+        tuple(job["part"]) if job["part"] else None,
+        frozenset(job["skip"]),
+        job["threads"],
+        alive,
+    )
+    for picture in decode(todo, decoding):
+        header = {"index": picture.index, "seconds": picture.seconds}
+        yield {**header, "shape": picture.rgb.shape}, _bytes_of(picture.rgb)
+    yield {"decoding": DECODING.dump_python(decoding, mode="json")}, b""
+
+
+def _bytes_of(picture: Picture) -> memoryview:
+    return np.ascontiguousarray(picture).reshape(-1).data
+
+
+def _shots(job: dict[str, Any], blob: bytearray, alive: Callable[[], None]) -> Iterator[Answer]:
+    yield {"begins": shot_begins(unpack(job, blob), alive)}, b""
+
+
+JOBS = {"probe": _probe, "pictures": _pictures, "shots": _shots}
+
+
+def main() -> None:
+    """Do one job and end."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    # What libraries print must not get between the messages.
+    os.dup2(2, 1)
+    message = read_message(sys.stdin.buffer)
+    if message is None:
+        return
+    job, blob = message
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    alive = _Heart(answers).beat
+    try:
+        for header, data in JOBS[job["job"]](job, blob, alive):
+            write_message(answers, header, data)
+        write_message(answers, {"done": True})
+    except FilmError as error:
+        trace = traceback.format_exc()
+        write_message(answers, {"problem": error.problem, "remedy": error.remedy, "trace": trace})
+    except BrokenPipeError:
+        return
+    except Exception as error:  # noqa: BLE001 - told to the parent, which makes it one line
+        problem = f"cannot be decoded ({type(error).__name__}: {error})"
+        write_message(answers, {"problem": problem, "trace": traceback.format_exc()})
+
+
+class _Heart:
+    """Tells the parent how many packets were read, now and then."""
+
+    def __init__(self, answers: IO[bytes]) -> None:
+        self._answers = answers
+        self._told = time.monotonic()
+        self._packets = 0
+
+    def beat(self) -> None:
+        self._packets += 1
+        if time.monotonic() - self._told >= HEARTBEAT:
+            self._told = time.monotonic()
+            write_message(self._answers, {"packets": self._packets})
+
+
+def _end_with_parent() -> None:
+    """Wait until the parent is gone; a hung decoder would outlive it."""
+    # Not through sys.stdin, whose lock would be held when this process ends.
+    os.read(0, 1)
+    os._exit(1)
