@@ -29,20 +29,27 @@ class Converter:
         self._graphs: dict[tuple[int, int, str, str], av.filter.Graph] = {}
         self._tone: ToneMapper | None = None
         if film.light != "sdr":
-            self._tone = ToneMapper(film.light, film.settings.tone_curve)
+            self._tone = ToneMapper(film.light, film.settings.tone_curve, film.peak)
         digits = film.settings.background.removeprefix("#")
         self._background = np.array(list(bytes.fromhex(digits)), np.uint16)
 
     def __call__(self, frame: VideoFrame) -> Picture:
         """uint8 RGB H×W×3, with any bars still there."""
         alpha = any(component.is_alpha for component in frame.format.components)
-        output = "rgba" if alpha else "rgb24" if self._tone is None else "rgb48le"
+        output = "rgba" if alpha else "rgb24" if self._tone is None else "gbrp16le"
         converted = self._scaled(frame, output)
         if alpha:
             converted = self._over_background(converted)
         elif self._tone is not None:
             converted = self._tone(converted)
         return upright(converted, self.film)
+
+    def peak(self, frame: VideoFrame) -> float:
+        """Brightest light of an HDR picture but for a thousandth, in units of white; else 1."""
+        if self._tone is None or self.film.light == "wide":
+            return 1.0
+        signal = self._scaled(frame, "gbrp16le")[::2, ::2]
+        return float(np.percentile(self._tone.linear(signal).max(axis=2), 99.9))
 
     def gray(self, frame: VideoFrame) -> Picture:
         """uint8 H×W, full range: the luma alone, in a tenth of the time."""
@@ -71,7 +78,7 @@ class Converter:
         square = max(1, round(frame.width * film.pixel_aspect))
         scale = (
             f"w={square}:h={frame.height}:flags=bilinear+accurate_rnd+full_chroma_int"
-            f":sws_dither=none:in_color_matrix={film.matrix}"
+            f":sws_dither=none:in_color_matrix={film.matrix}:in_chroma_loc={film.chroma}"
             f":in_range={'pc' if film.full_range else 'tv'}:out_range=pc"
         )
         return linked(frame, ("scale", scale), ("format", f"pix_fmts={output}"))

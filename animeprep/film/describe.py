@@ -29,6 +29,9 @@ _UNTAGGED = 2
 _BT2020_PRIMARIES = 9
 
 Light = Literal["sdr", "wide", "pq", "hlg"]
+Chroma = Literal["left", "center", "topleft"]
+#: Codecs whose colour samples sit between those of luma.
+_CENTRED = {"mjpeg", "mpeg1video"}
 _LIGHTS: dict[int, Light] = {16: "pq", 18: "hlg"}
 _LIGHT_NAMES = {
     "sdr": "SDR",
@@ -160,6 +163,21 @@ def full_range(facts: Facts) -> bool:
     return full
 
 
+def chroma(facts: Facts) -> Chroma:
+    """Where colour samples sit among those of luma; FFmpeg's scaler would take them for centred."""
+    codec = facts.stream.codec_context.codec.canonical_name
+    place: Chroma = "left"
+    why = "usual"
+    if codec in _CENTRED:
+        place, why = "center", f"usual of {codec}"
+    elif _LIGHTS.get(int(facts.first.color_trc)) == "pq":
+        place, why = "topleft", "usual of HDR10"
+    if facts.settings.chroma != "auto":
+        place, why = facts.settings.chroma, CHOSEN
+    facts.note("chroma samples", facts.first.format.name, f"{place}: {why}")
+    return place
+
+
 def light(facts: Facts) -> Light:
     """SDR, or what to tone-map from.
 
@@ -175,7 +193,7 @@ def light(facts: Facts) -> Light:
     if facts.settings.hdr != "auto":
         chosen = facts.settings.hdr
         kind, why = ("sdr" if chosen == "off" else chosen), f", {CHOSEN}"
-    done = f"tone-mapped to SDR by the {facts.settings.tone_curve} curve"
+    done = f"tone-mapped to SDR by the {facts.settings.tone_curve} curve, white at 203 cd/m²"
     if kind == "wide":
         done = "colours brought to BT.709"
     facts.note("light", found, ("nothing to do" if kind == "sdr" else done) + why)

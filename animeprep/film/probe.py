@@ -35,6 +35,7 @@ from animeprep.film.source import (
     moving_pictures,
     opened,
 )
+from animeprep.film.tone import WHITE
 
 #: Places in a film that are looked at to decide on fields and letterbox.
 WINDOWS = 12
@@ -91,7 +92,9 @@ def _described(facts: Facts, film_id: str, content: str) -> Film:
         pixel_aspect=describe.pixel_aspect(facts),
         matrix=describe.matrix(facts),
         full_range=describe.full_range(facts),
+        chroma=describe.chroma(facts),
         light=describe.light(facts),
+        peak=1.0,
         fields="progressive",
         field_order="tff",
         orientation=describe.orientation(facts),
@@ -124,8 +127,12 @@ def _measured(film: Film, alive: Callable[[], None]) -> Film:
     flagged = f"{measured}; flagged: {seen.meter.flagged} of {seen.meter.pictures}"
     undone = Finding("fields", flagged, f"{_UNDOING[fields]}: {fields}, {how}")
     found = (undone, *letterbox, numbered)
+    if film.light in {"pq", "hlg"}:
+        brightest = Finding("brightest", f"{seen.peak * WHITE:.0f} cd/m²", "brought to white")
+        found = (brightest, *found)
     return replace(
         film,
+        peak=seen.peak,
         fields=fields,
         field_order=seen.meter.order,
         areas=areas,
@@ -156,6 +163,7 @@ class _Seen:
     meter: FieldMeter = field(default_factory=FieldMeter)
     bars: dict[str, Bars] = field(default_factory=dict)
     strange: int = 0
+    peak: float = 1.0
     whole: bool = False
 
     def __post_init__(self) -> None:
@@ -167,6 +175,8 @@ class _Seen:
         count = 0
         for count, frame in enumerate(self.meter.watch(frames), 1):
             self.strange += frame.pts not in self._times
+            if count % BAR_STEP_WHOLE == 1:
+                self.peak = max(self.peak, round(self._converter.peak(frame), 2))
             step = BAR_STEP if count <= GLANCE else BAR_STEP_WHOLE
             if (count - 1) % step == 0 and self.film.settings.letterbox == "auto":
                 size = f"{frame.width}x{frame.height}"

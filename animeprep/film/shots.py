@@ -1,13 +1,16 @@
-"""Where shots begin: FFmpeg's `scdet`, on all pictures of a film, scaled down.
+"""Where shots begin: FFmpeg's `scdet` on all pictures of a film, scaled down, and fades from black.
 
-Its score is the change of the mean absolute difference between neighbours, in percent of the
-levels: a pan differs from picture to picture by about the same, a cut by much more than before.
+The score of `scdet` is the change of the mean absolute difference between neighbours, in percent
+of the levels: a pan differs from picture to picture by about the same, a cut by much more than
+before. Its own bound of 10 takes camera shake on twos for cuts: in a film whose 15 cuts score 16
+to 37, the shake scores up to 11.7; in two others the lowest cuts score 16.9 and 14.2.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 import av.filter
+import numpy as np
 from av.video.frame import VideoFrame
 
 from animeprep.film.convert import linked
@@ -16,8 +19,10 @@ from animeprep.film.fields import pulled, undone
 from animeprep.film.packets import everything
 from animeprep.film.source import Film, moving_pictures, opened
 
-#: `scdet`'s own default, percent.
-THRESHOLD = 10
+#: Score of a cut, percent.
+THRESHOLD = 13
+#: A picture is black when its 98th percentile of luma is below this, of 255.
+BLACK = 40
 _WIDTH = 320
 
 
@@ -45,27 +50,35 @@ def shot_begins(film: Film, alive: Callable[[], None]) -> list[int]:
 
 
 def _cuts(frames: Iterator[VideoFrame]) -> Iterator[tuple[int, int]]:
-    """Ordinal and timestamp of each picture that differs from the one before as a cut does."""
+    """Ordinal and timestamp of each picture that begins a shot, but for the first."""
     graph: av.filter.Graph | None = None
     size = (0, 0)
+    after_black = False
     for ordinal, frame in enumerate(frames):
-        if graph is None or size != (frame.width, frame.height):
-            # Another size is another shot.
+        # Pictures of another size are another shot.
+        begins = ordinal > 0 and size != (frame.width, frame.height)
+        if graph is None or begins:
             size = (frame.width, frame.height)
-            rows = max(2, round(frame.height * _WIDTH / frame.width))
-            graph = linked(
-                frame,
-                ("scale", f"w={_WIDTH}:h={rows}:flags=fast_bilinear"),
-                ("format", "pix_fmts=gray"),
-                ("scdet", f"threshold={THRESHOLD}"),
-            )
-            if ordinal:
-                yield ordinal, frame.pts or 0
+            graph = _detector(frame)
         pts = frame.pts or 0
         graph.push(frame)
         for seen in pulled(graph):
-            if float(seen.metadata.get("lavfi.scd.score", 0)) >= THRESHOLD:
-                yield ordinal, pts
+            begins |= float(seen.metadata.get("lavfi.scd.score", 0)) >= THRESHOLD
+            is_black = bool(np.percentile(seen.to_ndarray(), 98) < BLACK)
+            begins |= after_black and not is_black
+            after_black = is_black
+        if begins:
+            yield ordinal, pts
+
+
+def _detector(frame: VideoFrame) -> av.filter.Graph:
+    rows = max(2, round(frame.height * _WIDTH / frame.width))
+    return linked(
+        frame,
+        ("scale", f"w={_WIDTH}:h={rows}:flags=fast_bilinear"),
+        ("format", "pix_fmts=gray"),
+        ("scdet", f"threshold={THRESHOLD}"),
+    )
 
 
 def shot_of(begins: list[int], index: int) -> int:

@@ -46,11 +46,14 @@ class FilmSettings(Settings):
     range: Literal["auto", "limited", "full"] = "auto"
     """range of its luma: 16..235 or 0..255"""
 
+    chroma: Literal["auto", "left", "center", "topleft"] = "auto"
+    """where its colour samples sit among those of luma"""
+
     hdr: Literal["auto", "off", "pq", "hlg"] = "auto"
     """transfer curve to tone-map from; off takes the film for SDR"""
 
-    tone_curve: Literal["hable", "mobius"] = "hable"
-    """how HDR highlights are compressed: hable is soft, mobius keeps mid-tones brighter"""
+    tone_curve: Literal["mobius", "hable"] = "mobius"
+    """how HDR highlights are compressed: mobius leaves mid-tones as they are, hable darkens them"""
 
     fields: Literal["auto", "progressive", "interlaced", "telecined"] = "auto"
     """what its pictures are made of; auto measures"""
@@ -122,7 +125,9 @@ class Film:
         pixel_aspect: width by height of a stored pixel.
         matrix: name of the YUV matrix, as FFmpeg's scaler has it.
         full_range: whether luma is 0..255 rather than 16..235.
+        chroma: where colour samples sit among those of luma: `left`, `center` or `topleft`.
         light: `sdr`, `pq` or `hlg`; `wide` is SDR in BT.2020's primaries.
+        peak: of HDR, the brightest light that was seen, in units of white (203 cd/m²); else 1.
         fields: `progressive`, `interlaced` or `telecined`.
         field_order: `tff` or `bff` where fields are undone.
         orientation: how to turn pictures upright.
@@ -147,7 +152,9 @@ class Film:
     pixel_aspect: Annotated[Fraction, PlainSerializer(str)]
     matrix: str
     full_range: bool
+    chroma: Literal["left", "center", "topleft"]
     light: Literal["sdr", "wide", "pq", "hlg"]
+    peak: float
     fields: Literal["progressive", "interlaced", "telecined"]
     field_order: Literal["tff", "bff"]
     orientation: Orientation

@@ -1,9 +1,13 @@
 """HDR and wide colours → what a BT.709 screen shows.
 
 PQ is SMPTE ST 2084, HLG is ITU-R BT.2100; primaries go from BT.2020 to BT.709 (ITU-R BT.2087);
-the curves are those of FFmpeg's `tonemap` filter: Hable's of Uncharted 2 and Möbius's. The whole is
-FFmpeg's usual chain `zscale=t=linear:npl=100, zscale=p=bt709, tonemap=CURVE:desat=0,
-zscale=t=bt709`, which the tests compare it with.
+white is 203 cd/m² (ITU-R BT.2408); the curves are those of FFmpeg's `tonemap` filter: Hable's of
+Uncharted 2, and Möbius's. The whole is FFmpeg's chain `zscale=t=linear:npl=203:agamma=0,
+zscale=p=bt709, tonemap=CURVE:desat=0:peak=PEAK, zscale=t=bt709`, which the tests compare it with.
+
+FFmpeg's usual chain has npl=100 and hable and takes 1000 cd/m² for the brightest light; an SDR
+picture that was put into PQ comes back from it with its white at 194 of 255, 9.3 ΔE00 off. Here the
+peak is measured, and such a picture comes back as it was.
 """
 
 from typing import Literal
@@ -14,9 +18,11 @@ from numpy.typing import NDArray
 from animeprep.boxes import Picture
 
 #: Linear 1.0, cd/m².
-NOMINAL_PEAK = 100.0
-#: Brightest light to expect, in units of the nominal peak.
-PEAKS = {"pq": 100.0, "hlg": 10.0}
+WHITE = 203.0
+#: What HLG's screen can show, cd/m².
+_HLG_PEAK = 1000.0
+#: What FFmpeg's scaler makes of white at 16 bits: 255 << 8.
+_WHITE = 65280
 
 #: Linear RGB of BT.2020 → of BT.709.
 _TO_BT709 = np.array(
@@ -35,16 +41,16 @@ Curve = Literal["hable", "mobius"]
 
 
 def pq_to_linear(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """PQ's EOTF: signal 0..1 → light in units of the nominal peak.
+    """PQ's EOTF: signal 0..1 → light in units of white.
 
-    >>> round(float(pq_to_linear(np.array(0.5080784)) * NOMINAL_PEAK))
+    >>> round(float(pq_to_linear(np.array(0.5080784)) * WHITE))
     100
     """
     m1, m2 = 2610 / 16384, 2523 / 32
     c1, c2, c3 = 3424 / 4096, 2413 / 128, 2392 / 128
     root = signal ** (1 / m2)
     light = (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
-    return np.asarray(light * 10000 / NOMINAL_PEAK)
+    return np.asarray(light * 10000 / WHITE)
 
 
 def hlg_to_linear(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,7 +65,7 @@ def hlg_to_linear(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _table(function: str) -> Light:
-    signal = np.linspace(0, 1, 2**16)
+    signal = np.minimum(np.arange(2**16) / _WHITE, 1)
     if function == "pq":
         return pq_to_linear(signal).astype(np.float32)
     if function == "hlg":
@@ -86,7 +92,7 @@ def compress(rgb: Light, curve: Curve, peak: float) -> Light:
     """Scale each pixel so that its brightest channel follows the curve; hues stay.
 
     Args:
-        rgb: H×W×3, linear, in units of the nominal peak.
+        rgb: H×W×3, linear, in units of white.
         curve: by name.
         peak: brightest light to expect.
     """
@@ -104,22 +110,28 @@ class ToneMapper:
     Args:
         light: `pq`, `hlg`, or `wide` for SDR in BT.2020's primaries.
         curve: how highlights are compressed; of no effect on `wide`.
+        peak: brightest light to expect, in units of white.
     """
 
-    def __init__(self, light: str, curve: Curve) -> None:
+    def __init__(self, light: str, curve: Curve, peak: float) -> None:
         self.light = light
         self.curve = curve
+        self.peak = peak
         self._linear = _table(light)
 
-    def __call__(self, signal: NDArray[np.uint16]) -> Picture:
-        """R'G'B' uint16 H×W×3 of BT.2020, full range → uint8 RGB H×W×3 of BT.709."""
+    def linear(self, signal: NDArray[np.uint16]) -> Light:
+        """R'G'B' uint16 H×W×3 of BT.2020, full range → linear RGB of BT.709, in units of white."""
         rgb = self._linear[signal]
         if self.light == "hlg":
             # The OOTF of a 1000 cd/m² screen: system gamma 1.2 on luminance.
             luminance = np.maximum(rgb @ _LUMINANCE, 1e-9)[..., None]
-            rgb = rgb * luminance**0.2 * np.float32(1000 / NOMINAL_PEAK)
-        rgb = rgb @ _TO_BT709.T
+            rgb = rgb * luminance**0.2 * np.float32(_HLG_PEAK / WHITE)
+        return np.asarray(rgb @ _TO_BT709.T, np.float32)
+
+    def __call__(self, signal: NDArray[np.uint16]) -> Picture:
+        """R'G'B' uint16 H×W×3 of BT.2020, full range → uint8 RGB H×W×3 of BT.709."""
+        rgb = self.linear(signal)
         if self.light != "wide":
-            rgb = compress(rgb, self.curve, PEAKS[self.light])
+            rgb = compress(rgb, self.curve, self.peak)
         encoded = np.clip(rgb, 0, 1) ** np.float32(1 / 2.4)
         return np.asarray(np.rint(encoded * 255), np.uint8)
