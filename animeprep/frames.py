@@ -50,10 +50,11 @@ def seconds_of(text: object) -> object:
     """
     if not isinstance(text, str) or ":" not in text:
         return text
-    total = 0.0
-    for part in text.split(":"):
-        total = total * 60 + float(part)
-    return total
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        raise ValueError(f"{text} is no time; write 90, 1:30 or 0:01:30.5") from None
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
 
 
 #: Seconds from the film's beginning.

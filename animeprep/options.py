@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from animeprep.errors import UsageError
 from animeprep.folders import FAILED, Summary
-from animeprep.settings import Settings
+from animeprep.settings import Settings, problem_of
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 Kind = TypeVar("Kind", bound=Settings)
@@ -95,10 +95,9 @@ def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
     try:
         return kind(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-") if first["loc"] else ""
-        where = f"--{name}: " if name else ""
-        raise UsageError(where + first["msg"].removeprefix("Value error, ")) from error
+        name, problem = problem_of(kind, error)
+        where = f"--{name.replace('_', '-')}: " if name else ""
+        raise UsageError(where + problem) from error
 
 
 def tell(summaries: Iterable[Summary], *, as_json: bool) -> int:

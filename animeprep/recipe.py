@@ -27,7 +27,7 @@ from animeprep.exposure import ExposureSettings
 from animeprep.film import FilmRules, FilmSettings
 from animeprep.frames import FrameSettings
 from animeprep.photos import PhotoSettings
-from animeprep.settings import Settings
+from animeprep.settings import Settings, problem_of
 
 FILE_NAME = "animeprep.toml"
 FILMS = "films"
@@ -99,10 +99,8 @@ class Recipe:
         try:
             kind(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            problem = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"{self.path}: {where} {key}: {problem}") from error
+            name, problem = problem_of(kind, error)
+            raise UsageError(f"{self.path}: {where} {name}: {problem}") from error
 
     def _known(self, name: str, known: dict[str, Any], what: str) -> None:
         if name in known:

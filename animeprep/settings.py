@@ -1,6 +1,6 @@
 """The base of all settings: typed, documented for each field, checked when made."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from animeprep.files import sha256
 
@@ -13,3 +13,22 @@ class Settings(BaseModel):
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any value."""
         return sha256(self.model_dump_json().encode())[:12]
+
+
+def problem_of(kind: type[Settings], error: ValidationError) -> tuple[str, str]:
+    """The first field that is wrong, empty where it is several, and what is wrong with it.
+
+    >>> class Example(Settings):
+    ...     size: int = 1
+    >>> try:
+    ...     Example(size="large")
+    ... except ValidationError as error:
+    ...     problem_of(Example, error)[0]
+    'size'
+    """
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "string_pattern_mismatch":
+        meaning = (kind.model_fields[name].description or "").replace("\n", " ")
+        return name, f"{first['input']!r} is not understood; it is the {meaning}"
+    return name, first["msg"].removeprefix("Value error, ")

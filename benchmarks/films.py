@@ -8,6 +8,7 @@ in parts of the time of `ffmpeg -f null`, with probing and starting processes: e
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -48,6 +49,7 @@ class Bench:
         every: N.
         folder: for what is written.
         seconds: row of the table → of each round.
+        work: row of the table → processor seconds of each round, of all processes.
         counts: row of the table → pictures that it gave.
     """
 
@@ -56,14 +58,16 @@ class Bench:
     every: int
     folder: Path
     seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    work: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
     def lap(self, row: str) -> Iterator[None]:
         """Time what is inside."""
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), sum(os.times()[:4])
         yield
         self.seconds[row].append(time.perf_counter() - started)
+        self.work[row].append(sum(os.times()[:4]) - worked)
 
     def fresh(self) -> Path:
         """An empty folder."""
@@ -252,16 +256,17 @@ def check(bench: Bench) -> None:
 
 
 def show(bench: Bench) -> None:
-    """Print the table: medians, and ratios to the reference in the same round."""
+    """Print the table: medians, ratios to the reference in the same round, seconds of all cores."""
     width = max(map(len, bench.seconds))
-    print(f"{'':{width}}  seconds   ratio  least   most  pictures  target")
+    print(f"{'':{width}}  seconds   ratio  least   most  of cores  pictures  target")
     for row, seconds in bench.seconds.items():
         ratios = [a / b for a, b in zip(seconds, bench.seconds[REFERENCE], strict=True)]
         middle, ratio = statistics.median(seconds), statistics.median(ratios)
+        work = statistics.median(bench.work[row])
         target = f"≤ {TARGETS[row]:.2f}" if row in TARGETS else ""
         count = bench.counts[row] or bench.film.pictures
         line = f"{row:{width}}  {middle:7.2f} {ratio:6.3f}× {min(ratios):5.3f}  {max(ratios):5.3f}"
-        print(f"{line} {count:9}  {target}".rstrip())
+        print(f"{line} {work:9.2f} {count:9}  {target}".rstrip())
 
 
 def show_memory(bench: Bench) -> None:

@@ -67,9 +67,7 @@ def _hdr(curve: str, brightness: int) -> Callable[[Stream], Stream]:
         return (
             stream.filter("zscale", t="linear", npl=brightness)
             .filter("format", "gbrpf32le")
-            .filter(
-                "zscale", p="bt2020", t=curve, m="bt2020nc", r="tv", npl=brightness, agamma=0
-            )
+            .filter("zscale", p="bt2020", t=curve, m="bt2020nc", r="tv", npl=brightness, agamma=0)
             .filter("format", "yuv420p10le")
         )
 

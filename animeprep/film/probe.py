@@ -8,6 +8,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import av
@@ -86,6 +87,7 @@ def _described(facts: Facts, film_id: str, content: str) -> Film:
         height=facts.first.height,
         rate=float(facts.stream.average_rate or 0),
         start=describe.start_of(facts.container),
+        seconds=(facts.container.duration or 0) / av.time_base,
         pictures=int(facts.packets.shown.sum()),
         by_timestamps=False,
         alpha=describe.alpha(facts),
@@ -114,8 +116,7 @@ def _measured(film: Film, alive: Callable[[], None]) -> Film:
     if seen.meter.suspicious and not seen.whole:
         seen.meter = FieldMeter()
         for window in _windows(film, LOOK, alive):
-            for _ in seen.meter.watch(window):
-                pass
+            seen.watch(window)
     fields, measured = seen.meter.verdict()
     how = CHOSEN if film.settings.fields != "auto" else "as measured"
     fields = fields if film.settings.fields == "auto" else film.settings.fields
@@ -123,7 +124,8 @@ def _measured(film: Film, alive: Callable[[], None]) -> Film:
     why = packets.why_counting() or seen.why_counting()
     if fields != "progressive":
         why = "fields are undone"
-    numbered = Finding("numbering", f"{film.pictures} pictures", _numbering(packets, why))
+    length = f"{film.pictures} pictures, {timedelta(seconds=round(film.seconds))}"
+    numbered = Finding("numbering", length, _numbering(packets, why))
     flagged = f"{measured}; flagged: {seen.meter.flagged} of {seen.meter.pictures}"
     undone = Finding("fields", flagged, f"{_UNDOING[fields]}: {fields}, {how}")
     found = (undone, *letterbox, numbered)

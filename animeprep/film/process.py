@@ -2,9 +2,11 @@
 
 The worker (`worker`) shows a sign of life for each packet. One that shows none for
 `FilmSettings.patience` seconds is killed. A worker that was taken over by a hostile film has no
-other way to this process than JSON and pixels.
+other way to this process than JSON and pixels. Starting one takes a third of a second, so it stays
+for the next job on the same film, and ends when another film comes.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -42,6 +44,7 @@ _PROGRAM = (
 )
 
 Tick = Callable[[int], None]
+_Message = tuple[dict[str, Any], bytearray]
 
 
 def cores() -> int:
@@ -114,8 +117,11 @@ def pictures(
         if "decoding" in answer:
             decoding.add(DECODING.validate_python(answer["decoding"]))
             continue
-        rgb = np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
-        yield FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
+        try:
+            rgb = np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
+            yield FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
+        except (LookupError, TypeError, ValueError) as error:
+            raise FilmError(film.path, "its decoder answered nonsense") from error
     if film.by_timestamps:
         decoding.pictures = film.pictures
 
@@ -151,11 +157,13 @@ class _Team:
         self.patience = patience
         self.tick = tick
         self._inbox: _Inbox = queue.Queue(_WAITING)
-        self._workers = [_Worker(header, blob, self._inbox) for header, blob in jobs]
+        self._workers = [_hired(path) for _ in jobs]
+        for worker, (header, blob) in zip(self._workers, jobs, strict=True):
+            worker.begin(header, blob, self._inbox)
         self._running = set(self._workers)
         self._problem: FilmError | None = None
 
-    def answers(self) -> Iterator[tuple[dict[str, Any], bytearray]]:
+    def answers(self) -> Iterator[_Message]:
         """What the workers answer, as it comes.
 
         Raises:
@@ -169,7 +177,7 @@ class _Team:
         if self._problem is not None:
             raise self._problem
 
-    def _next(self) -> Iterator[tuple[dict[str, Any], bytearray]]:
+    def _next(self) -> Iterator[_Message]:
         """An answer, if one comes soon."""
         for worker in self._running:
             worker.end_if_silent(self.patience)
@@ -177,14 +185,13 @@ class _Team:
             worker, message = self._inbox.get(timeout=0.2)
         except queue.Empty:
             return
-        if worker not in self._running:
-            return  # it said that it was done, and now it has ended
         header, blob = message or ({"problem": worker.epitaph(self.patience)}, bytearray())
         if "packets" in header:
             self.tick(header["packets"] - worker.packets)
             worker.packets = header["packets"]
         elif "done" in header:
             self._running.discard(worker)
+            _IDLE.setdefault(self.path, []).append(worker)
         elif "problem" in header:
             self._running.discard(worker)
             self._problem = self._problem or _error(self.path, header)
@@ -192,12 +199,15 @@ class _Team:
             yield header, blob
 
     def _end(self) -> None:
-        for worker in self._workers:
-            worker.end()
-        while any(worker.reader.is_alive() for worker in self._workers):
+        """End the workers that did not come to the end of their jobs."""
+        stuck = [w for w in self._workers if w not in _IDLE.get(self.path, ())]
+        for worker in stuck:
+            worker.kill()
+        while any(worker.reader.is_alive() for worker in stuck):
             with contextlib.suppress(queue.Empty):
+                # A reader may wait to hand over what nobody wants any more.
                 self._inbox.get(timeout=0.01)
-        for worker in self._workers:
+        for worker in stuck:
             worker.close()
 
 
@@ -209,18 +219,20 @@ def _error(path: Path, header: dict[str, Any]) -> FilmError:
 
 
 #: (worker, what it said; None when it ended) of all workers of a film.
-_Inbox = queue.Queue[tuple["_Worker", tuple[dict[str, Any], bytearray] | None]]
+_Inbox = queue.Queue[tuple["_Worker", _Message | None]]
 
 
 class _Worker:
-    """A worker's process, and the thread that reads what it says."""
+    """A worker's process, and the thread that talks with it."""
 
-    def __init__(self, job: dict[str, Any], blob: bytes | memoryview, inbox: _Inbox) -> None:
+    def __init__(self) -> None:
         self.packets = 0
         self.hung = False
-        self._inbox = inbox
+        self._jobs: queue.SimpleQueue[tuple[dict[str, Any], bytes | memoryview, _Inbox] | None] = (
+            queue.SimpleQueue()
+        )
         self._heard = time.monotonic()
-        self._listening = True
+        self._listening = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
@@ -230,22 +242,31 @@ class _Worker:
             # Ctrl-C is for the parent, which then ends its workers.
             start_new_session=True,
         )
-        self.reader = threading.Thread(target=self._read, args=(job, blob), daemon=True)
+        self.reader = threading.Thread(target=self._talk, daemon=True)
         self.reader.start()
 
-    def _read(self, job: dict[str, Any], blob: bytes | memoryview) -> None:
-        """Hand over the job and pass on what comes back; runs in a thread of its own."""
+    def begin(self, job: dict[str, Any], blob: bytes | memoryview, inbox: _Inbox) -> None:
+        """Give it a job; what it says goes to the inbox."""
+        self.packets = 0
+        self._heard = time.monotonic()
+        self._jobs.put((job, blob, inbox))
+
+    def _talk(self) -> None:
+        """Hand over jobs and pass on what comes back; runs in the thread."""
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
-        with contextlib.suppress(BrokenPipeError):
-            write_message(self._process.stdin, job, blob)
-        while True:
-            message = _message(self._process.stdout)
-            # While nobody takes what was read, silence is not the worker's fault.
-            self._listening = False
-            self._inbox.put((self, message))
-            self._heard = time.monotonic()
-            self._listening = True
+        while (task := self._jobs.get()) is not None:
+            job, blob, inbox = task
+            with contextlib.suppress(BrokenPipeError):
+                write_message(self._process.stdin, job, blob)
+            message: _Message | None = ({}, bytearray())
+            while message is not None and not message[0].keys() & {"done", "problem"}:
+                self._heard = time.monotonic()
+                self._listening = True
+                message = _message(self._process.stdout)
+                # While nobody takes what was read, silence is not the worker's fault.
+                self._listening = False
+                inbox.put((self, message))
             if message is None:
                 return
 
@@ -265,21 +286,47 @@ class _Worker:
         said = self._errors.read().decode(errors="replace").strip().splitlines()
         return f"its decoder ended {end}" + (f" ({said[-1][:200]})" if said else "")
 
-    def end(self) -> None:
-        """End the process, whatever it does."""
+    def kill(self) -> None:
+        """End the process, whatever it does, and have the thread end."""
         self._process.kill()
         self._process.wait()
+        self._jobs.put(None)
 
     def close(self) -> None:
-        """Close its pipes; the reader must have ended."""
+        """Close its pipes; the thread must be about to end."""
+        self.reader.join()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]  # both are pipes
 
 
-def _message(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
+def _message(stream: IO[bytes]) -> _Message | None:
     """The next message; None where there is none, or nothing like one."""
     try:
         return read_message(stream)
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+#: Workers that wait for another job on their film.
+_IDLE: dict[Path, list[_Worker]] = {}
+
+
+def _hired(path: Path) -> _Worker:
+    """A worker for a film; those that wait for another film end."""
+    for other in _IDLE.keys() - {path}:
+        _dismiss(other)
+    waiting = _IDLE.get(path)
+    return waiting.pop() if waiting else _Worker()
+
+
+def _dismiss(path: Path) -> None:
+    for worker in _IDLE.pop(path, []):
+        worker.kill()
+        worker.close()
+
+
+@atexit.register
+def _dismiss_all() -> None:
+    for path in list(_IDLE):
+        _dismiss(path)

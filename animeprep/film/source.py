@@ -118,6 +118,7 @@ class Film:
         width, height: as stored, pixels.
         rate: average pictures a second, 0 where unknown.
         start: when the first of its streams begins, seconds; times are counted from here.
+        seconds: how long it lasts, as its header has it; 0 where unknown.
         pictures: how many, before fields are undone; exact where `by_timestamps`.
         by_timestamps: whether pictures are numbered by their timestamps, so that unwanted ones
             need not be decoded; else by counting what the decoder gives.
@@ -146,6 +147,7 @@ class Film:
     height: int
     rate: float
     start: float
+    seconds: float
     pictures: int
     by_timestamps: bool
     alpha: bool

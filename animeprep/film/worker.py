@@ -6,6 +6,7 @@ JSON and pixels come out (see `process`).
 
 import json
 import os
+import queue
 import sys
 import threading
 import time
@@ -28,6 +29,8 @@ from animeprep.film.source import FILM, Film, FilmSettings
 
 #: Signs of life come at least this often, seconds, while packets do.
 HEARTBEAT = 0.2
+#: No message is longer, bytes: the largest picture has 200 MB, the longest list of packets 500 MB.
+MAX_MESSAGE = 2**30
 
 Answer = tuple[dict[str, Any], bytes | memoryview]
 
@@ -43,14 +46,21 @@ def write_message(
 
 
 def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], bytearray] | None:
-    """Read one message; None at the end, even in the midst of one."""
+    """Read one message; None at the end, even in the midst of one.
+
+    Raises:
+        ValueError: it is no message, or too long for one.
+    """
     length = stream.read(4)
     if len(length) < 4:
         return None
-    data = stream.read(int.from_bytes(length, "little"))
-    if len(data) < int.from_bytes(length, "little"):
+    expected = int.from_bytes(length, "little")
+    data = stream.read(min(expected, MAX_MESSAGE))
+    if len(data) < expected:
         return None
     header: dict[str, Any] = json.loads(data)
+    if not 0 <= header["bytes"] <= MAX_MESSAGE:
+        raise ValueError("a message of absurd size")
     blob = bytearray(header["bytes"])
     if stream.readinto(blob) < len(blob):  # type: ignore[attr-defined]  # buffered files have it
         return None
@@ -117,15 +127,25 @@ JOBS = {"probe": _probe, "pictures": _pictures, "shots": _shots}
 
 
 def main() -> None:
-    """Do one job and end."""
+    """Do jobs until the parent is gone."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     # What libraries print must not get between the messages.
     os.dup2(2, 1)
-    message = read_message(sys.stdin.buffer)
-    if message is None:
-        return
-    job, blob = message
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    jobs: queue.SimpleQueue[tuple[dict[str, Any], bytearray]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    while True:
+        _work(*jobs.get(), answers)
+
+
+def _listen(jobs: "queue.SimpleQueue[tuple[dict[str, Any], bytearray]]") -> None:
+    """Pass jobs on; end everything when the parent is gone, which a hung decoder would outlive."""
+    while (message := read_message(sys.stdin.buffer)) is not None:
+        jobs.put(message)
+    os._exit(1)
+
+
+def _work(job: dict[str, Any], blob: bytearray, answers: IO[bytes]) -> None:
+    """Do one job."""
     alive = _Heart(answers).beat
     try:
         for header, data in JOBS[job["job"]](job, blob, alive):
@@ -135,7 +155,7 @@ def main() -> None:
         trace = traceback.format_exc()
         write_message(answers, {"problem": error.problem, "remedy": error.remedy, "trace": trace})
     except BrokenPipeError:
-        return
+        os._exit(1)
     except Exception as error:  # noqa: BLE001 - told to the parent, which makes it one line
         problem = f"cannot be decoded ({type(error).__name__}: {error})"
         write_message(answers, {"problem": problem, "trace": traceback.format_exc()})
@@ -154,10 +174,3 @@ class _Heart:
         if time.monotonic() - self._told >= HEARTBEAT:
             self._told = time.monotonic()
             write_message(self._answers, {"packets": self._packets})
-
-
-def _end_with_parent() -> None:
-    """Wait until the parent is gone; a hung decoder would outlive it."""
-    # Not through sys.stdin, whose lock would be held when this process ends.
-    os.read(0, 1)
-    os._exit(1)

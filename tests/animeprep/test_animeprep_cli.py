@@ -1,5 +1,6 @@
 # mypy: allow-untyped-calls
 import json
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from animeprep.__main__ import VERBS, main
-from animeprep.images import write_png
+from animeprep.dataset import Dataset
+from animeprep.images import read_rgb, write_png
 
 
 @pytest.fixture
@@ -280,3 +282,74 @@ def test_the_data_half_never_loads_torch():
     loaded = modules_after("import animeprep.cli")
     assert "cv2" in loaded
     assert not loaded & {"torch", "animegan", "matplotlib"}
+
+
+# --- films --------------------------------------------------------------------------------------
+
+
+def test_info_tells_what_is_done_and_why(film, call):
+    code, out, _ = call("info", film)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("movie.mkv is movie-")
+    matrix = next(line for line in lines if "colour matrix" in line)
+    assert re.search(r"untagged +smpte170m: usual below 720 rows", matrix)
+
+
+def test_info_as_json_has_all_findings(film, call):
+    code, out, _ = call("info", film, "--json", "--turn", "90")
+    assert code == 0
+    told = json.loads(out)[0]
+    assert told["pictures"] == 12
+    assert told["orientation"] == [True, False, True]
+    assert {"what", "found", "done"} == set(told["findings"][0])
+
+
+def test_info_goes_on_after_what_is_no_film(film, files, call):
+    code, out, err = call("info", "text.mkv", film)
+    assert code == 1
+    assert "movie.mkv is movie-" in out
+    assert err.startswith("animeprep: text.mkv: not a film that can be read")
+
+
+def test_the_recipe_stands_behind_options_and_before_defaults(film, call, here):
+    (here / "dataset").mkdir()
+    (here / "dataset/animeprep.toml").write_text(
+        '[frames]\nevery = 6\n[films]\nturn = "90"\n[films."movie.mkv"]\npixel_aspect = "2:1"\n'
+    )
+    assert call("frames", film, "--json")[0] == 0
+    record = next(iter(Dataset(here / "dataset").records("frames")))
+    taken = sorted(path.name for path in (here / "dataset/frames").iterdir())
+    assert len(taken) == 2
+    assert read_rgb(here / "dataset" / record["file_name"]).shape[:2] == (640, 144)
+    assert call("frames", film, "--every", 4, "--pixel-aspect", "1:1")[0] == 0
+    assert len(list((here / "dataset/frames").iterdir())) == 3
+    assert read_rgb(here / "dataset" / record["file_name"]).shape[:2] == (320, 144)
+
+
+def test_other_film_settings_take_the_pictures_anew(film, call, here, times_of):
+    call("frames", film, "--every", 4)
+    before = times_of(here / "dataset/frames")
+    code, out, _ = call("frames", film, "--every", 4, "--turn", "mirror")
+    assert (code, out.splitlines()[0]) == (0, "frames: 3 made")
+    after = times_of(here / "dataset/frames")
+    assert before.keys() == after.keys()
+    assert all(before[path] != after[path] for path in before)
+    code, out, _ = call("frames", film, "--every", 4, "--turn", "mirror", "--patience", 9)
+    assert (code, out) == (0, "frames: 3 unchanged\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--start", "1:x"), "--start: 1:x is no time; write 90, 1:30 or 0:01:30.5"),
+        (("--every-seconds", "0"), "--every-seconds: Input should be greater than 0"),
+        (("--pixel-aspect", "wide"), "--pixel-aspect: 'wide' is not understood; it is the width"),
+        (("--background", "red"), "--background: 'red' is not understood; it is the colour"),
+        (("--sample", "all"), "'all' is not one of 'every', 'keyframes', 'scenes'"),
+    ],
+)
+def test_impossible_film_options_are_usage_errors(film, call, arguments, said):
+    code, _, err = call("frames", film, *arguments)
+    assert code == 2
+    assert said in err

@@ -1,0 +1,85 @@
+import pytest
+
+from animeprep.errors import UsageError
+from animeprep.film import FilmSettings
+from animeprep.recipe import Recipe
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(text):
+        (tmp_path / "animeprep.toml").write_text(text)
+        return Recipe(tmp_path)
+
+    return write
+
+
+FILMS = """
+[frames]
+every = 24
+start = "1:30"
+
+[smooth-edges]
+low = 50
+
+[films]
+background = "#000000"
+hdr = "off"
+
+[films."episode 1.mkv"]
+fields = "telecined"
+hdr = "auto"
+"""
+
+
+def test_no_recipe_says_nothing(tmp_path):
+    recipe = Recipe(tmp_path / "missing")
+    assert recipe.values("frames") == {}
+    assert recipe.rules({}).of("a.mkv", "a-1") == FilmSettings()
+
+
+def test_values_stand_by_verb(recipe):
+    read = recipe(FILMS)
+    assert read.values("frames") == {"every": 24, "start": "1:30"}
+    assert read.values("smooth-edges") == {"low": 50}
+    assert read.values("crop") == {}
+    assert read.values("films") == {"background": "#000000", "hdr": "off"}
+
+
+def test_a_film_has_its_own_settings_before_those_of_all(recipe):
+    rules = recipe(FILMS).rules({})
+    one = rules.of("episode 1.mkv", "episode_1-00000000")
+    assert (one.fields, one.hdr, one.background) == ("telecined", "auto", "#000000")
+    other = rules.of("episode 2.mkv", "episode_2-00000000")
+    assert (other.fields, other.hdr, other.background) == ("auto", "off", "#000000")
+
+
+def test_options_come_before_the_recipe(recipe):
+    rules = recipe(FILMS).rules({"hdr": "pq"})
+    assert rules.of("episode 1.mkv", "x").hdr == rules.of("other.mkv", "y").hdr == "pq"
+
+
+def test_a_film_may_be_named_by_its_identifier(recipe):
+    rules = recipe('[films."a-12345678"]\nturn = "90"\n').rules({})
+    assert rules.of("renamed.mkv", "a-12345678").turn == "90"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[frame]\nevery = 1", r"animeprep\.toml: unknown table: frame; did you mean frames\?"),
+        ("[frames]\nevry = 1", r"unknown setting in \[frames\]: evry; did you mean every\?"),
+        ("[frames]\nevery = 0", r"\[frames\] every: Input should be greater than or equal to 1"),
+        ("[frames]\nstart = 'soon'", r"\[frames\] start: "),
+        ("[frames]\nend = '1:x'", r"\[frames\] end: 1:x is no time; write 90, 1:30"),
+        ("[films]\nturn = '45'", r"\[films\] turn: Input should be 'auto'"),
+        ("[films]\nletterbox = 'x'", r"\[films\] letterbox: 'x' is not understood; it is the "),
+        ('[films."a.mkv"]\nmatrx = 1', r'setting in \[films\."a\.mkv"\]: matrx; did you mean mat'),
+        ("frames = 3", r"frames is no table; write \[frames\]"),
+        ("[frames", "cannot be read"),
+        ("[zzz]", "there are frames, films, dedup"),
+    ],
+)
+def test_what_is_wrong_is_told_with_a_hint(recipe, text, said):
+    with pytest.raises(UsageError, match=said):
+        recipe(text)
