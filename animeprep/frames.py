@@ -276,7 +276,7 @@ class _Sampling:
         if self._is_complete():
             counts["unchanged"] += len(self.known)
             return
-        film = probe(self.path, self.film_settings)
+        film = probe(self.path, self.film_settings, more_to_come=not dry_run)
         if dry_run:
             counts["to do"] += self._estimate(film)
             return

@@ -87,7 +87,8 @@ _HDR = {"vcodec": "libx265", "crf": 12, "preset": "fast", "x265-params": "log-le
 _BT2020 = {"color_primaries": "bt2020", "colorspace": "bt2020nc"}
 
 KINDS = (
-    Kind("pq.mkv", "HDR, PQ", _hdr("smpte2084", 203), {**_HDR, **_BT2020, "color_trc": "smpte2084"}),
+    Kind("pq.mkv", "HDR, PQ", _hdr("smpte2084", 203),
+         {**_HDR, **_BT2020, "color_trc": "smpte2084"}),
     Kind("hlg.mkv", "HDR, HLG", _hdr("arib-std-b67", 203),
          {**_HDR, **_BT2020, "color_trc": "arib-std-b67"}),
     Kind("telecined.mkv", "telecined DVD", lambda s: _dvd(s).filter("telecine"), _DVD,

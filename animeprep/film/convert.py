@@ -12,9 +12,12 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from animeprep.boxes import Picture
+from animeprep.boxes import Box, Picture
 from animeprep.film.source import Film
 from animeprep.film.tone import ToneMapper
+
+#: Formats whose first plane is luma in 8 bits, limited range where the film does not say otherwise.
+_LUMA_FIRST = {"yuv420p", "yuv422p", "yuv444p", "nv12", "yuva420p"}
 
 
 class Converter:
@@ -51,10 +54,6 @@ class Converter:
         signal = self._scaled(frame, "gbrp16le")[::2, ::2]
         return float(np.percentile(self._tone.linear(signal).max(axis=2), 99.9))
 
-    def gray(self, frame: VideoFrame) -> Picture:
-        """uint8 H×W, full range: the luma alone, in a tenth of the time."""
-        return upright(self._scaled(frame, "gray"), self.film)
-
     def area(self, frame: VideoFrame, picture: Picture) -> Picture:
         """The picture without the bars that pictures of this size have."""
         box = self.film.areas.get(f"{frame.width}x{frame.height}")
@@ -82,6 +81,44 @@ class Converter:
             f":in_range={'pc' if film.full_range else 'tv'}:out_range=pc"
         )
         return linked(frame, ("scale", scale), ("format", f"pix_fmts={output}"))
+
+
+def luma(frame: VideoFrame) -> tuple[Picture, bool]:
+    """The luma of a stored picture, uint8 H×W, and whether it is full range.
+
+    Nothing is converted where it lies there in 8 bits, as in most films.
+    """
+    if frame.format.name in _LUMA_FIRST:
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width], False
+    graph = linked(frame, ("format", "pix_fmts=gray"))
+    graph.push(frame)
+    gray = cast("VideoFrame", graph.pull()).to_ndarray(format="gray")
+    return cast("Picture", gray), True
+
+
+def upright_box(box: Box, width: int, height: int, film: Film) -> Box:
+    """Where a part of a stored picture lies in the converted one.
+
+    Args:
+        box: of a stored picture.
+        width: of that picture.
+        height: of that picture.
+        film: says how it is converted.
+    """
+    transpose, flip_rows, flip_columns = film.orientation
+    square = max(1, round(width * film.pixel_aspect))
+    left = -(-box.left * square // width)
+    right = (box.left + box.width) * square // width
+    rows, columns = (box.top, box.top + box.height, height), (left, right, square)
+    if transpose:
+        rows, columns = columns, rows
+    if flip_rows:
+        rows = (rows[2] - rows[1], rows[2] - rows[0], rows[2])
+    if flip_columns:
+        columns = (columns[2] - columns[1], columns[2] - columns[0], columns[2])
+    return Box(rows[0], columns[0], rows[1] - rows[0], columns[1] - columns[0])
 
 
 def upright(picture: Picture, film: Film) -> Picture:

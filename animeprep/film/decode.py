@@ -7,7 +7,6 @@ reason, is looked for again by decoding everything.
 
 import contextlib
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from pydantic import TypeAdapter
@@ -167,8 +167,8 @@ def _picture(
 
 
 def _seconds(film: Film, frame: VideoFrame, index: int) -> float:
-    """Of a counted picture; by the average rate where it has no timestamp."""
-    if frame.pts is None or not math.isfinite(frame.time):
+    """Of a counted picture; by the average rate where timestamps are missing or in disorder."""
+    if frame.pts is None or not film.timed:
         return round(index / film.rate, 6) if film.rate else 0.0
     return round(frame.time - film.start, 6)
 
@@ -224,14 +224,21 @@ class Reading:
                 continue
             decoding.decoded += 1
             damage.at(position, packet)
-            with damage:
-                yield from decoder.decode(packet)
+            yield from self._decoded(decoder, packet, damage)
             if todo.drain[position]:
-                with damage:
-                    yield from decoder.decode(None)
+                yield from self._decoded(decoder, None, damage)
                 decoder.flush_buffers()
+        yield from self._decoded(decoder, None, damage)
+
+    def _decoded(
+        self, decoder: VideoCodecContext, packet: "Packet[VideoStream] | None", damage: "_Damage"
+    ) -> Iterator[VideoFrame]:
+        """What a packet brings to light; None for what the decoder still holds."""
         with damage:
-            yield from decoder.decode(None)
+            for frame in decoder.decode(packet):
+                # A decoder that is being emptied forgets it.
+                frame.time_base = self.packets.time_base
+                yield frame
 
     def _located(
         self, begin: int, damage: "_Damage"
@@ -241,8 +248,10 @@ class Reading:
         if not begin:
             yield from enumerate(found)
             return
+        # A second earlier: transport streams are sought by the time of decoding.
+        goal = int(self.packets.pts[begin] - 1 / self.packets.time_base)
         with contextlib.suppress(av.error.FFmpegError):
-            self.container.seek(int(self.packets.pts[begin]), stream=self.stream)
+            self.container.seek(goal, stream=self.stream)
         found = demuxed(self.container, self.stream, damage.complain)
         first = next(found, None)
         pts = self.packets.pts

@@ -27,6 +27,8 @@ MIN_MOVING = 12
 MIN_COMBED, MIN_AGREED = 0.3, 0.8
 #: Interlaced formats have at least this many rows: 480 less what cropping takes.
 MIN_ROWS = 400
+#: Only a strip of this many columns is looked at, the middle one: half the time at 1080 rows.
+STRIP = 640
 #: Share of pictures that repeat a field, of each parity, in telecined films: one in five.
 TELECINE_REPEATS = (0.12, 0.28)
 #: Share from which a closer look is worth while.
@@ -60,7 +62,8 @@ class FieldMeter:
             self.flagged += frame.interlaced_frame
             self.rows = max(self.rows, frame.height)
             if graph is None or size != (frame.width, frame.height):
-                graph, size = linked(frame, ("idet", "")), (frame.width, frame.height)
+                strip = ("crop", f"w={min(frame.width, STRIP)}:h={frame.height}")
+                graph, size = linked(frame, strip, ("idet", "")), (frame.width, frame.height)
             graph.push(frame)
             self._count(graph)
             yield frame

@@ -105,20 +105,25 @@ class Packets:
     def why_counting(self) -> str | None:
         """Why pictures cannot be numbered by their timestamps; None where they can."""
         pts = self.pts[self.shown]
-        first = int(np.argmax(self.shown))
-        starts = self.keys[:1].all() and self.keys[first : first + 1].all()
         reasons = (
             (not self.known, "the syntax of this codec is not read"),
             (not len(pts), "there are no pictures"),
             (not self.timed, "timestamps are missing"),
             (len(np.unique(pts)) < len(pts), "timestamps repeat"),
             (self.damaged, "packets are broken"),
-            (
-                not starts or pts.min(initial=pts[:1].max(initial=0)) < self.pts[first],
-                "it does not start with a key picture",
-            ),
         )
-        return next((reason for holds, reason in reasons if holds), None)
+        reason = next((reason for holds, reason in reasons if holds), None)
+        if reason is None and not self._starts_afresh():
+            reason = "it does not start with a key picture"
+        return reason
+
+    def _starts_afresh(self) -> bool:
+        """Whether everything that is shown can be decoded: nothing refers to what is not there."""
+        first = int(np.argmax(self.shown))
+        # What nobody refers to, after a key picture that others may precede, may never come.
+        doubtful = not self.sync[0] and self.disposable[1:2].any()
+        earliest = self.pts[self.shown].min() == self.pts[first]
+        return bool(self.keys[0] and self.keys[first] and earliest and not doubtful)
 
     def groups(self) -> list[tuple[int, int]]:
         """Begin and end of each closed group."""

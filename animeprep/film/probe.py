@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from animeprep.boxes import Box
 from animeprep.errors import FilmError
 from animeprep.film import describe
-from animeprep.film.convert import Converter
+from animeprep.film.convert import Converter, luma, upright_box
 from animeprep.film.decode import Decoding, Reading
 from animeprep.film.describe import CHOSEN, Facts
 from animeprep.film.fields import FieldMeter
@@ -89,6 +89,7 @@ def _described(facts: Facts, film_id: str, content: str) -> Film:
         start=describe.start_of(facts.container),
         seconds=(facts.container.duration or 0) / av.time_base,
         pictures=int(facts.packets.shown.sum()),
+        timed=facts.packets.timed,
         by_timestamps=False,
         alpha=describe.alpha(facts),
         pixel_aspect=describe.pixel_aspect(facts),
@@ -138,6 +139,7 @@ def _measured(film: Film, alive: Callable[[], None]) -> Film:
         fields=fields,
         field_order=seen.meter.order,
         areas=areas,
+        timed=film.timed and not seen.disordered,
         by_timestamps=why is None,
         findings=(*film.findings[:-1], *found, film.findings[-1]),
     )
@@ -163,8 +165,9 @@ class _Seen:
 
     film: Film
     meter: FieldMeter = field(default_factory=FieldMeter)
-    bars: dict[str, Bars] = field(default_factory=dict)
+    bars: dict[tuple[int, int], Bars] = field(default_factory=dict)
     strange: int = 0
+    disordered: bool = False
     peak: float = 1.0
     whole: bool = False
 
@@ -174,15 +177,20 @@ class _Seen:
 
     def watch(self, frames: Iterator[VideoFrame]) -> None:
         """Look at consecutive pictures."""
-        count = 0
+        count, last = 0, None
         for count, frame in enumerate(self.meter.watch(frames), 1):
             self.strange += frame.pts not in self._times
+            # FFmpeg makes times up for pictures in AVI, in the order of decoding.
+            self.disordered |= last is not None and frame.pts is not None and frame.pts <= last
+            last = frame.pts
             if count % BAR_STEP_WHOLE == 1:
                 self.peak = max(self.peak, round(self._converter.peak(frame), 2))
             step = BAR_STEP if count <= GLANCE else BAR_STEP_WHOLE
             if (count - 1) % step == 0 and self.film.settings.letterbox == "auto":
-                size = f"{frame.width}x{frame.height}"
-                self.bars.setdefault(size, Bars()).add(self._converter.gray(frame))
+                gray, full_range = luma(frame)
+                full_range |= self.film.full_range
+                bars = self.bars.setdefault((frame.width, frame.height), Bars())
+                bars.add(gray, full_range=full_range)
         self.whole |= count > GLANCE
 
     def areas(self) -> tuple[dict[str, Box], list[Finding]]:
@@ -196,16 +204,18 @@ class _Seen:
             area = Box(top, left, height, width)
             return {size: area}, [Finding("letterbox", "not looked for", f"{chosen}, {CHOSEN}")]
         areas, found = {}, []
-        for stored, bars in sorted(self.bars.items()):
+        for (width, height), bars in sorted(self.bars.items()):
             box, reason = bars.box()
             if box is not None:
-                areas[stored] = box
-            where = "" if len(self.bars) == 1 else f"pictures of {stored}: "
+                areas[f"{width}x{height}"] = upright_box(box, width, height, self.film)
+            where = "" if len(self.bars) == 1 else f"pictures of {width}×{height}: "
             found.append(Finding("letterbox", f"{where}{reason}", "cut" if box else "kept"))
         return areas, found
 
     def why_counting(self) -> str | None:
         """Why pictures cannot be numbered by timestamps."""
+        if self.disordered:
+            return "timestamps are not in order"
         return "pictures are not those of the packets" if self.strange else None
 
 

@@ -43,6 +43,8 @@ _PROGRAM = (
     "from animeprep.film.worker import main; main()"
 )
 
+_NONSENSE = "its decoder answered nonsense"
+
 Tick = Callable[[int], None]
 _Message = tuple[dict[str, Any], bytearray]
 
@@ -54,13 +56,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def probe(path: Path, settings: FilmSettings | None = None, tick: Tick = lambda _: None) -> Film:
+def probe(
+    path: Path,
+    settings: FilmSettings | None = None,
+    tick: Tick = lambda _: None,
+    *,
+    more_to_come: bool = False,
+) -> Film:
     """Find out what a film is and decide how to make pictures of it.
 
     Args:
         path: the film.
         settings: what the user decided; None for nothing.
         tick: is told the number of packets read since the last time.
+        more_to_come: whether its pictures are wanted next; then workers for that start meanwhile.
 
     Raises:
         FilmError: missing, empty, not a film, without pictures, absurd, encoded so that its
@@ -68,8 +77,13 @@ def probe(path: Path, settings: FilmSettings | None = None, tick: Tick = lambda 
     """
     settings = settings or FilmSettings()
     job = {"job": "probe", "path": str(path), "settings": settings.model_dump()}
-    header, blob = next(iter(_Team(path, [(job, b"")], settings.patience, tick).answers()))
-    return unpack(header, blob)
+    team = _Team(path, [(job, b"")], settings.patience, tick)
+    if more_to_come:
+        spare = min(cores(), MAX_PROCESSES) - 1
+        _IDLE.setdefault(path, []).extend(_Worker() for _ in range(spare))
+    header, blob = team.only_answer()
+    with _sensible(path):
+        return unpack(header, blob)
 
 
 def pictures(
@@ -114,14 +128,13 @@ def pictures(
     }
     jobs = [({**job, "part": part}, blob) for part in split]
     for answer, pixels in _Team(film.path, jobs, film.settings.patience, tick).answers():
-        if "decoding" in answer:
-            decoding.add(DECODING.validate_python(answer["decoding"]))
-            continue
-        try:
+        with _sensible(film.path):
+            if "decoding" in answer:
+                decoding.add(DECODING.validate_python(answer["decoding"]))
+                continue
             rgb = np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
-            yield FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
-        except (LookupError, TypeError, ValueError) as error:
-            raise FilmError(film.path, "its decoder answered nonsense") from error
+            picture = FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
+        yield picture
     if film.by_timestamps:
         decoding.pictures = film.pictures
 
@@ -138,8 +151,9 @@ def shots(film: Film, tick: Tick = lambda _: None) -> list[int]:
     """
     header, blob = pack(film)
     team = _Team(film.path, [({"job": "shots", **header}, blob)], film.settings.patience, tick)
-    answer, _ = next(iter(team.answers()))
-    return [int(begin) for begin in answer["begins"]]
+    answer, _ = team.only_answer()
+    with _sensible(film.path):
+        return [int(begin) for begin in answer["begins"]]
 
 
 class _Team:
@@ -177,6 +191,17 @@ class _Team:
         if self._problem is not None:
             raise self._problem
 
+    def only_answer(self) -> _Message:
+        """The answer of one worker that gives one.
+
+        Raises:
+            FilmError: as `answers`.
+        """
+        answers = list(self.answers())
+        if len(answers) != 1:
+            raise FilmError(self.path, _NONSENSE)
+        return answers[0]
+
     def _next(self) -> Iterator[_Message]:
         """An answer, if one comes soon."""
         for worker in self._running:
@@ -187,8 +212,9 @@ class _Team:
             return
         header, blob = message or ({"problem": worker.epitaph(self.patience)}, bytearray())
         if "packets" in header:
-            self.tick(header["packets"] - worker.packets)
-            worker.packets = header["packets"]
+            with _sensible(self.path):
+                self.tick(int(header["packets"]) - worker.packets)
+                worker.packets = int(header["packets"])
         elif "done" in header:
             self._running.discard(worker)
             _IDLE.setdefault(self.path, []).append(worker)
@@ -209,6 +235,15 @@ class _Team:
                 self._inbox.get(timeout=0.01)
         for worker in stuck:
             worker.close()
+
+
+@contextlib.contextmanager
+def _sensible(path: Path) -> Iterator[None]:
+    """Turn what a worker should not have said into a FilmError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as error:
+        raise FilmError(path, _NONSENSE) from error
 
 
 def _error(path: Path, header: dict[str, Any]) -> FilmError:
@@ -276,10 +311,22 @@ class _Worker:
             self.hung = True
             self._process.kill()
 
+    @property
+    def lives(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process.poll() is None
+
     def epitaph(self, patience: float) -> str:
         """Why a worker ended before its work was done."""
         if self.hung:
             return f"its decoder gave no sign of life for {patience:g} s and was ended"
+        if self._process.poll() is None:
+            # It closed its output or said nonsense; a crash takes a moment to be seen.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+        if self._process.poll() is None:
+            self._process.kill()
+            return _NONSENSE
         code = self._process.wait()
         end = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         self._errors.seek(0)
@@ -304,7 +351,7 @@ def _message(stream: IO[bytes]) -> _Message | None:
     """The next message; None where there is none, or nothing like one."""
     try:
         return read_message(stream)
-    except (OSError, ValueError, LookupError, TypeError):
+    except Exception:  # noqa: BLE001 - whatever it said, it was no message
         return None
 
 
@@ -316,8 +363,14 @@ def _hired(path: Path) -> _Worker:
     """A worker for a film; those that wait for another film end."""
     for other in _IDLE.keys() - {path}:
         _dismiss(other)
-    waiting = _IDLE.get(path)
-    return waiting.pop() if waiting else _Worker()
+    waiting = _IDLE.get(path, [])
+    while waiting:
+        worker = waiting.pop()
+        if worker.lives:
+            return worker
+        worker.kill()
+        worker.close()
+    return _Worker()
 
 
 def _dismiss(path: Path) -> None:

@@ -120,6 +120,7 @@ class Film:
         start: when the first of its streams begins, seconds; times are counted from here.
         seconds: how long it lasts, as its header has it; 0 where unknown.
         pictures: how many, before fields are undone; exact where `by_timestamps`.
+        timed: whether all pictures have timestamps, in order.
         by_timestamps: whether pictures are numbered by their timestamps, so that unwanted ones
             need not be decoded; else by counting what the decoder gives.
         alpha: whether its pictures have transparent parts.
@@ -149,6 +150,7 @@ class Film:
     start: float
     seconds: float
     pictures: int
+    timed: bool
     by_timestamps: bool
     alpha: bool
     pixel_aspect: Annotated[Fraction, PlainSerializer(str)]

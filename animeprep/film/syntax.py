@@ -27,6 +27,10 @@ class Kind(IntFlag):
 #: referred to by higher ones. `KEY` and `SYNC` hold only where the container flags a key picture.
 Reader = Callable[[bytes], tuple[Kind, int]]
 
+#: HEVC: after these units decoders drop pictures that still wait, so that packets do not tell how
+#: many come.
+_SEQUENCE_ENDS = {36, 37}
+
 _START_CODE = b"\x00\x00\x01"
 
 
@@ -85,7 +89,7 @@ def _units(data: bytes, length_bytes: int) -> Iterator[tuple[int, int] | None]:
 def _h264(data: bytes, length_bytes: int) -> tuple[Kind, int]:
     disposable, closed, alone, slices = True, True, True, 0
     for unit in _units(data, length_bytes):
-        if unit is None:
+        if unit is None or unit[0] >= unit[1]:
             return Kind.BROKEN, 0
         header = data[unit[0]]
         if 1 <= header & 31 <= 5:
@@ -121,6 +125,8 @@ def _hevc(data: bytes, length_bytes: int) -> tuple[Kind, int]:
             return Kind.BROKEN, 0
         first, second = data[unit[0]], data[unit[0] + 1]
         enhancement = (first & 1) << 5 | second >> 3
+        if first >> 1 & 63 in _SEQUENCE_ENDS:
+            return Kind.BROKEN, 0
         if first >> 1 & 63 < 32 and not enhancement:
             types.add(first >> 1 & 63)
             layer = (second & 7) - 1

@@ -7,7 +7,6 @@ JSON and pixels come out (see `process`).
 import json
 import os
 import queue
-import sys
 import threading
 import time
 import traceback
@@ -139,8 +138,10 @@ def main() -> None:
 
 def _listen(jobs: "queue.SimpleQueue[tuple[dict[str, Any], bytearray]]") -> None:
     """Pass jobs on; end everything when the parent is gone, which a hung decoder would outlive."""
-    while (message := read_message(sys.stdin.buffer)) is not None:
-        jobs.put(message)
+    # Not through sys.stdin, whose lock would be held when this process ends.
+    with os.fdopen(os.dup(0), "rb") as given:
+        while (message := read_message(given)) is not None:
+            jobs.put(message)
     os._exit(1)
 
 

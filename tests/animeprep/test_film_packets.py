@@ -194,6 +194,8 @@ def test_an_empty_packet_is_broken():
             assert read(b"")[0] == Kind.BROKEN
 
 
+#: On a busy machine.
+UNHURRIED = settings(deadline=None)
 CODECS = ["h264", "hevc", "mpeg2video", "av1"]
 #: Bytes in which start codes are frequent.
 SOUP = st.one_of(
@@ -208,7 +210,7 @@ SOUP = st.one_of(
 
 @pytest.mark.parametrize("codec", CODECS)
 @given(data=SOUP, extradata=st.one_of(SOUP, SOUP.map(lambda rest: b"\1" + rest)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_bytes_whatever_raise(codec, data, extradata):
     read = reader(codec, extradata)
     assert read is not None
@@ -266,6 +268,7 @@ def wishes(draw, layers=1):
     return packets, np.array([draw(one) for _ in range(len(packets))], bool)
 
 
+@UNHURRIED
 @given(wishes(layers=2))
 def test_plans_leave_out_what_can_be_left_out_and_nothing_else(wish):
     packets, wanted = wish
@@ -291,12 +294,14 @@ def test_plans_leave_out_what_can_be_left_out_and_nothing_else(wish):
     assert not made.drain[~made.feed].any()
 
 
+@UNHURRIED
 @given(lists(layers=3))
 def test_pictures_of_lower_layers_are_never_disposable(packets):
     layer = packets.marks // LAYER
     assert (layer[packets.disposable] == layer.max()).all()
 
 
+@UNHURRIED
 @given(wishes(), st.integers(1, 6))
 def test_parts_are_closed_and_hold_all_that_is_wanted(wish, count):
     packets, wanted = wish
@@ -324,6 +329,7 @@ def test_parts_make_like_work():
     assert work(packets, wanted).sum() == 12 * (6 + 3 * 2)
 
 
+@UNHURRIED
 @given(lists())
 def test_positions_are_where_the_pictures_are(packets):
     for index in range(len(packets)):
@@ -332,6 +338,7 @@ def test_positions_are_where_the_pictures_are(packets):
         assert (packets.pts < packets.pts[at[0]]).sum() == index
 
 
+@UNHURRIED
 @given(lists(), st.integers(0, 50), st.integers(0, 50))
 def test_everything_is_all_of_a_part(packets, begin, length):
     made = everything(packets, begin, begin + length)
@@ -423,12 +430,12 @@ def plainly(selection, centis, keys):
     return found[: selection.limit]
 
 
+@UNHURRIED
 @given(
     selections(),
     st.lists(st.integers(1, 30), max_size=50),
     st.lists(st.booleans(), min_size=51, max_size=51),
 )
-@settings(max_examples=300)
 def test_selections_are_as_a_slow_plain_reference(selection, gaps, keys):
     centis = np.cumsum([0, *gaps]).tolist()
     chooser = Chooser(selection)
@@ -438,6 +445,7 @@ def test_selections_are_as_a_slow_plain_reference(selection, gaps, keys):
     assert found == plainly(selection, centis, keys)
 
 
+@UNHURRIED
 @given(selections(), st.lists(st.integers(1, 30), max_size=50))
 def test_after_the_end_nothing_comes(selection, gaps):
     chooser, ended = Chooser(selection), False

@@ -7,6 +7,7 @@ before it starts.
 # mypy: allow-untyped-calls
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,8 +21,16 @@ import numpy as np
 import pytest
 
 from animeprep.errors import FilmError
-from animeprep.film import FILM, Decoding, FilmRules, FilmSettings, Selection, pictures, probe
-from animeprep.film import process
+from animeprep.film import (
+    FILM,
+    Decoding,
+    FilmRules,
+    FilmSettings,
+    Selection,
+    pictures,
+    probe,
+    process,
+)
 from animeprep.film import shots as shots_of
 from animeprep.film.decode import Job, decode
 from animeprep.film.probe import examine
@@ -209,7 +218,7 @@ DEATHS = {
     "os.kill(os.getpid(), signal.SIGSEGV)": "its decoder ended by signal SIGSEGV",
     "os._exit(3)": "its decoder ended with exit code 3",
     "raise MemoryError": "cannot be decoded (MemoryError",
-    "sys.exit(4)": "its decoder ended with exit code 4",
+    "ctypes.CDLL(None).exit(4)": "its decoder ended with exit code 4",
 }
 
 
@@ -275,7 +284,7 @@ def talking(monkeypatch, data, length=None):
     start = b"" if length is None else length.to_bytes(4, "little")
     monkeypatch.setattr(
         "animeprep.film.process._PROGRAM",
-        f"import os, time; os.write(1, {start + data!r}); time.sleep(3600)",
+        f"import os, time; os.write(1, {start + data!r}); time.sleep(60)",
     )
     monkeypatch.setattr("animeprep.film.process.cores", lambda: 1)
 
@@ -305,7 +314,17 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("said", LIES.values(), ids=LIES)
+#: Others are much like these.
+MORE = {"no JSON", "no UTF-8", "a list", "no length", "a length that is a word", "a strange shape"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(said, id=name, marks=[pytest.mark.slow] if name in MORE else [])
+        for name, said in LIES.items()
+    ],
+)
 def test_a_worker_that_says_nonsense_is_given_up(monkeypatch, path, said):
     # A pipe takes this much at once, so that the worker gets to its end.
     assert len(said) <= 2**17
@@ -353,7 +372,8 @@ def test_who_stops_early_leaves_no_process_and_no_thread(monkeypatch, path):
 @linux_only
 def test_a_worker_that_died_while_it_waited_is_replaced(path):
     before = children()
-    film = probe(path)
+    film = examined(path)
+    list(pictures(film, Selection(every=20)))
     for worker in children() - before:
         os.kill(worker, signal.SIGKILL)
     with within(SOON):

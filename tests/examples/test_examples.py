@@ -7,7 +7,7 @@ import pytest
 
 from animegan.checkpoint import load_generator
 from animeprep.film import Decoding, Selection, pictures, probe
-from animeprep.images import write_png
+from animeprep.images import read_rgb, write_png
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -53,3 +53,24 @@ def test_the_film_is_what_the_demo_ships(tmp_path, monkeypatch):
     assert (decoding.pictures, len(ours)) == (790, 8)
     for index, one in ours.items():
         assert np.abs(one - theirs[index]).mean() < 2  # another x264 may code a little differently
+
+
+@pytest.mark.slow
+def test_a_film_of_each_kind_becomes_a_picture_of_the_built_in_film(tmp_path, monkeypatch):
+    kinds = load("film_kinds", monkeypatch)
+    found = {}
+    for kind in kinds.KINDS:
+        film = probe(kinds.make_film(kind, tmp_path))
+        found[kind.name] = (film.light, film.fields, film.alpha, film.area is not None)
+    assert found == {
+        "pq.mkv": ("pq", "progressive", False, True),
+        "hlg.mkv": ("hlg", "progressive", False, True),
+        "telecined.mkv": ("sdr", "telecined", False, False),
+        "interlaced.mkv": ("sdr", "interlaced", False, False),
+        "anamorphic.mp4": ("sdr", "progressive", False, False),
+        "letterbox.mp4": ("sdr", "progressive", False, True),
+        "transparent.webm": ("sdr", "progressive", True, False),
+    }
+    monkeypatch.setattr(sys, "argv", ["film_kinds.py", str(tmp_path / "sheet.jpg")])
+    kinds.main()
+    assert read_rgb(tmp_path / "sheet.jpg").shape[0] == len(kinds.KINDS) * kinds.ROW
