@@ -377,6 +377,8 @@ def test_a_worker_that_died_while_it_waited_is_replaced(path):
     for worker in children() - before:
         os.kill(worker, signal.SIGKILL)
     with within(SOON):
+        while any(worker.lives for waiting in process._IDLE.values() for worker in waiting):
+            time.sleep(0.01)
         found = list(pictures(film, Selection(every=9)))
     assert same(found, in_process(film, Selection(every=9))[0])
 
