@@ -430,13 +430,16 @@ class _Sampling:
         summary = self.work.summary
         for figure, count in (("packets", film.pictures), ("decoded", decoding.decoded)):
             summary.figures[figure] = summary.figures.get(figure, 0) + count
-        for count, what in (
-            (decoding.corrupt, "corrupt packets"),
-            (decoding.lost, "undecodable pictures"),
-        ):
-            if count:
-                summary.reasons[what] += count
-                summary.problems.append(f"{self.path}: {count} {what} were skipped")
+        if decoding.corrupt:
+            summary.reasons["corrupt packets"] += decoding.corrupt
+            where = [seconds for _, seconds in decoding.corrupt_at if seconds is not None]
+            first = f", the first at {where[0]:.3f} s" if where else ""
+            summary.problems.append(
+                f"{self.path}: corrupt packets skipped: {decoding.corrupt}{first}"
+            )
+        if decoding.lost:
+            summary.reasons["undecodable pictures"] += decoding.lost
+            summary.problems.append(f"{self.path}: wanted pictures lost: {decoding.lost}")
 
 
 def frame_name(film_id: str, index: int) -> str:

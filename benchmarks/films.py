@@ -8,7 +8,6 @@ in parts of the time of `ffmpeg -f null`, with probing and starting processes: e
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ import imageio_ffmpeg
 
 from animeprep.dataset import Dataset
 from animeprep.film import Film, Selection, pictures, probe
+from animeprep.film.process import dismiss_all
 from animeprep.frames import FrameSettings, frames
 
 ROUNDS = 3
@@ -49,7 +49,6 @@ class Bench:
         every: N.
         folder: for what is written.
         seconds: row of the table → of each round.
-        work: row of the table → processor seconds of each round, of all processes.
         counts: row of the table → pictures that it gave.
     """
 
@@ -58,16 +57,14 @@ class Bench:
     every: int
     folder: Path
     seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    work: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
     def lap(self, row: str) -> Iterator[None]:
         """Time what is inside."""
-        started, worked = time.perf_counter(), sum(os.times()[:4])
+        started = time.perf_counter()
         yield
         self.seconds[row].append(time.perf_counter() - started)
-        self.work[row].append(sum(os.times()[:4]) - worked)
 
     def fresh(self) -> Path:
         """An empty folder."""
@@ -112,8 +109,9 @@ def decode_all(bench: Bench) -> None:
 
 def ours(bench: Bench, name: str, selection: Selection) -> None:
     """Read pixels as arrays, with and without probing."""
+    dismiss_all()
     with bench.lap(f"{name}: whole"):
-        film = probe(bench.path)
+        film = probe(bench.path, more_to_come=True)
         with bench.lap(f"{name}: after probing"):
             count = sum(1 for _ in pictures(film, selection))
     bench.counts[f"{name}: whole"] = bench.counts[f"{name}: after probing"] = count
@@ -122,6 +120,7 @@ def ours(bench: Bench, name: str, selection: Selection) -> None:
 def verb(bench: Bench, name: str, settings: FrameSettings) -> None:
     """The verb `frames`, with PNGs."""
     folder = bench.fresh()
+    dismiss_all()
     with bench.lap(name):
         summary = frames(Dataset(folder), [bench.path], settings)
     bench.counts[name] = summary.counts["made"]
@@ -168,6 +167,7 @@ def moviepy_loop(bench: Bench, name: str) -> None:
 
 def workers(bench: Bench, name: str, count: int, every: int) -> None:
     """Read pixels with so many processes of one decoder thread each."""
+    dismiss_all()
     with patch("animeprep.film.process.cores", lambda: count), bench.lap(name):
         found = sum(1 for _ in pictures(bench.film, Selection(every=every)))
     bench.counts[name] = found
@@ -256,17 +256,16 @@ def check(bench: Bench) -> None:
 
 
 def show(bench: Bench) -> None:
-    """Print the table: medians, ratios to the reference in the same round, seconds of all cores."""
+    """Print the table: medians, and ratios to the reference in the same round."""
     width = max(map(len, bench.seconds))
-    print(f"{'':{width}}  seconds   ratio  least   most  of cores  pictures  target")
+    print(f"{'':{width}}  seconds   ratio  least   most  pictures  target")
     for row, seconds in bench.seconds.items():
         ratios = [a / b for a, b in zip(seconds, bench.seconds[REFERENCE], strict=True)]
         middle, ratio = statistics.median(seconds), statistics.median(ratios)
-        work = statistics.median(bench.work[row])
         target = f"≤ {TARGETS[row]:.2f}" if row in TARGETS else ""
         count = bench.counts[row] or bench.film.pictures
         line = f"{row:{width}}  {middle:7.2f} {ratio:6.3f}× {min(ratios):5.3f}  {max(ratios):5.3f}"
-        print(f"{line} {work:9.2f} {count:9}  {target}".rstrip())
+        print(f"{line} {count:9}  {target}".rstrip())
 
 
 def show_memory(bench: Bench) -> None:

@@ -39,7 +39,7 @@ from animeprep.film.source import (
 from animeprep.film.tone import WHITE
 
 #: Places in a film that are looked at to decide on fields and letterbox.
-WINDOWS = 12
+WINDOWS = 10
 #: Consecutive pictures looked at in each; and where fields are suspected.
 GLANCE, LOOK = 4, 30
 #: Every how many of them one is looked at for letterbox; and of a film that is decoded whole.

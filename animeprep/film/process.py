@@ -380,6 +380,7 @@ def _dismiss(path: Path) -> None:
 
 
 @atexit.register
-def _dismiss_all() -> None:
+def dismiss_all() -> None:
+    """End the workers that wait."""
     for path in list(_IDLE):
         _dismiss(path)

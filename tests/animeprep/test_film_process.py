@@ -69,9 +69,9 @@ def within(seconds):
 @pytest.fixture(autouse=True)
 def _fresh_workers():
     """No worker waits for another job on a film of an earlier test."""
-    process._dismiss_all()
+    process.dismiss_all()
     yield
-    process._dismiss_all()
+    process.dismiss_all()
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +364,7 @@ def test_who_stops_early_leaves_no_process_and_no_thread(monkeypatch, path):
     next(coming)
     assert children() > before
     coming.close()  # type: ignore[attr-defined]  # it is a generator
-    process._dismiss_all()
+    process.dismiss_all()
     assert children() == before
     assert threading.active_count() == threads
 
