@@ -182,6 +182,11 @@ def _bring_back_winners(
     winners = {name for name in kept & known if not dataset.path(name).exists()}
     if winners:
         restore(dataset, inputs, winners, rules)
+    for name in winners:
+        if dataset.path(name).exists():
+            # Passed over in this run, or in one before.
+            summary.counts[DROPPED if summary.counts[DROPPED] else "unchanged"] -= 1
+            summary.counts[MADE] += 1
     for name in sorted(kept):
         if dataset.path(name).exists():
             forget_thumbnail(dataset, name)
