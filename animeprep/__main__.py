@@ -57,13 +57,13 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="animeprep")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 def program(debug: bool) -> None:  # noqa: FBT001 - read by main
-    r"""From a film and a folder of photos to your own AnimeGAN.
+    """From a film and a folder of photos to your own AnimeGAN.
 
     \b
     animeprep prepare movie.mkv --photos holiday/
     animeprep train
     animeprep stylize photo.jpg
-    """
+    """  # noqa: D301 - the backslash is meant: click keeps the lines after it
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -44,7 +44,11 @@ def _stage_settings(kind: type[Kind], table: str, dataset: Path, values: dict[st
         UsageError: a value is out of its bounds, or the recipe cannot be used.
     """
     chosen = {k: v for k, v in given(values).items() if k in kind.model_fields}
-    return make_settings(kind, {**Recipe(dataset).values(table), **chosen})
+    behind = Recipe(dataset).values(table)
+    for one, other in (("every", "every_seconds"), ("every_seconds", "every")):
+        if one in chosen:
+            behind.pop(other, None)
+    return make_settings(kind, {**behind, **chosen})
 
 
 def _film_rules(dataset: Path, values: dict[str, Any]) -> FilmRules:

@@ -3,14 +3,16 @@
 The report on reproducing CartoonGAN that this project starts from takes every 50th picture.
 """
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from animeprep.boxes import Picture
 from animeprep.dataset import FRAMES, Dataset
@@ -41,19 +43,26 @@ STAGE = "frames"
 FILMS = "films"
 _ENCODERS = 2
 
+#: Status of a film whose pictures are being taken, and of a picture that is being written: what a
+#: killed run leaves is known, and taken anew or removed.
+BEGUN = "begun"
+HINT = "look at its length with `animeprep info`"
+
 
 def seconds_of(text: object) -> object:
     """Seconds of a time: `90`, `1:30` or `0:01:30.5`; anything else as it is.
 
     >>> seconds_of("1:30"), seconds_of("0:01:30.5"), seconds_of(2.5)
     (90.0, 90.5, 2.5)
+
+    Raises:
+        ValueError: a text that is no time.
     """
-    if not isinstance(text, str) or ":" not in text:
+    if not isinstance(text, str):
         return text
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        raise ValueError(f"{text} is no time; write 90, 1:30 or 0:01:30.5") from None
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise ValueError(f"{text} is no time; write 90, 1:30 or 0:01:30.5")
+    parts = [float(part) for part in text.split(":")]
     return sum(part * 60**power for power, part in enumerate(reversed(parts)))
 
 
@@ -67,7 +76,7 @@ class FrameSettings(Settings):
     every: int = Field(default=50, ge=1)
     """take pictures 0, N, 2N, … of each film, in presentation order"""
 
-    every_seconds: float | None = Field(default=None, gt=0)
+    every_seconds: float | None = Field(default=None, ge=0.001)
     """instead, take the first picture of each S seconds"""
 
     start: Time | None = None
@@ -86,11 +95,19 @@ class FrameSettings(Settings):
     per_shot: int = Field(default=1, ge=1)
     """with scenes: pictures of each shot"""
 
-    candidates: int = Field(default=5, ge=1)
+    candidates: int = Field(default=5, ge=1, le=1000)
     """with scenes: pictures that each is the sharpest of"""
 
     shots: bool = False
     """number the shots with the other samples, too; decodes every picture"""
+
+    @model_validator(mode="after")
+    def _must_agree(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError(f"start, {self.start:g} s, is not before end, {self.end:g} s")
+        if {"every", "every_seconds"} <= self.model_fields_set and self.every_seconds is not None:
+            raise ValueError("every and every-seconds are two ways of sampling: give one")
+        return self
 
     def selection(self) -> Selection:
         """What to ask of the film; with scenes, the stretch to look at."""
@@ -154,6 +171,7 @@ class _Run:
             _unwrite(self.dataset.path(name), picture)
             self.finish({**record, "status": DROPPED})
             return
+        self.records.put(name, [{**record, "status": BEGUN}])
         self.waiting.append(self.encoders.submit(_write, self.dataset.path(name), picture, record))
         while len(self.waiting) > 2 * _ENCODERS:
             self.finish(self.waiting.popleft().result())
@@ -225,7 +243,7 @@ def frames(
     finally:
         run.drain()
     run.encoders.shutdown()
-    if problems and not run.summary.counts:
+    if len(problems) == 1 and not run.summary.counts:
         raise problems[0]
     for problem in problems:
         run.summary.counts[FAILED] += 1
@@ -275,12 +293,19 @@ class _Sampling:
         counts = self.work.summary.counts
         if self._is_complete():
             counts["unchanged"] += len(self.known)
+            if not dry_run:
+                # A killed run may have left it as a journal.
+                self.ledger.tidy()
             return
         film = probe(self.path, self.film_settings, more_to_come=not dry_run)
         if dry_run:
             counts["to do"] += self._estimate(film)
             return
+        if film.film_id != self.film_id:
+            raise FilmError(self.path, "changed while it was read", "run the command again")
+        # What an earlier run finished under other settings is finished no more.
         decoding = Decoding()
+        self._note(film, decoding, [], {"status": BEGUN})
         try:
             begins = self._take_all(film, decoding)
         except FilmError as error:
@@ -288,8 +313,6 @@ class _Sampling:
             raise
         finally:
             self.work.drain()
-        if not decoding.pictures:
-            raise FilmError(self.path, "no picture of it can be decoded", "check that it plays")
         _forget_unwanted(self.work, self.known, self.taken)
         self._note(film, decoding, begins, {"status": KEPT})
         self._tell(film, decoding)
@@ -325,17 +348,21 @@ class _Sampling:
         """Take the wanted pictures; returns where shots begin, where that was asked for."""
         scenes = self.settings.sample == "scenes"
         begins: list[int] = []
+        total = 0
         if scenes or self.settings.shots:
             with progress(f"shots {self.path.name}", len(film.packets)) as advance:
-                begins = shots(film, tick=lambda count: advance(by=count))
+                begins, total = shots(film, tick=lambda count: advance(by=count))
         with progress(f"frames {self.path.name}", len(film.packets)) as advance:
             tick = lambda count: advance(by=count)  # noqa: E731 - a name for a line
             if scenes:
-                found = self._sharpest(film, begins, decoding, tick)
+                # Of films that are counted only reading tells which shots lie in the window.
+                found = self._sharpest(film, [*begins, total], decoding, tick)
             else:
                 found = self._selected(film, decoding, tick)
-            for picture in found:
+            for picture in islice(found, self.settings.max if scenes else None):
                 self._take(picture, begins)
+        if not self.taken:
+            raise FilmError(self.path, "none of its pictures was asked for", HINT)
         return begins
 
     def _selected(
@@ -353,18 +380,17 @@ class _Sampling:
     def _sharpest(
         self,
         film: Film,
-        begins: list[int],
+        bounds: list[int],
         decoding: Decoding,
         tick: Callable[[int], None],
     ) -> Iterator[FilmPicture]:
         """The sharpest candidate of each stretch of each shot."""
-        total = film.pictures if film.by_timestamps else max([film.pictures, *begins]) + 1
-        group_of = candidates(begins, total, self.settings.per_shot, self.settings.candidates)
+        group_of = candidates(bounds, self.settings.per_shot, self.settings.candidates)
         selection = self.settings.selection()
         if film.by_timestamps:
             window = set(indexes(film, selection).tolist())
             group_of = {index: group for index, group in group_of.items() if index in window}
-        if self.settings.max is not None:
+        if self.settings.max is not None and film.by_timestamps:
             first = set(sorted(set(group_of.values()))[: self.settings.max])
             group_of = {index: group for index, group in group_of.items() if group in first}
         selection = replace(selection, only=tuple(sorted(group_of)))
@@ -387,6 +413,7 @@ class _Sampling:
         self.taken.add(name)
         if not picture.rgb.size or self.work.is_done(name, self.look):
             self.work.summary.counts["unchanged"] += 1
+            self._renumber_shot(name, picture.index, begins)
             return
         origin: Record = {
             "film": self.path.name,
@@ -398,6 +425,13 @@ class _Sampling:
         if begins:
             origin["shot"] = shot_of(begins, picture.index)
         self.work.take(name, picture.rgb, origin)
+
+    def _renumber_shot(self, name: str, index: int, begins: list[int]) -> None:
+        """Let a picture that was there tell its shot, or no longer tell it."""
+        for record in self.work.records.of(name):
+            record.pop("shot", None)
+            if begins:
+                record["shot"] = shot_of(begins, index)
 
     def _note(self, film: Film, decoding: Decoding, begins: list[int], more: Record) -> None:
         """Record the film: what was found and done, and what happened."""
@@ -457,7 +491,8 @@ def _forget_unwanted(run: _Run, known: Iterable[Record], taken: set[str]) -> Non
         path = run.dataset.path(name)
         if name in taken:
             continue
-        if path.exists() and sha256(path.read_bytes()) == record.get("sha256"):
+        ours = record["status"] == BEGUN
+        if path.exists() and (ours or sha256(path.read_bytes()) == record.get("sha256")):
             with writing(path):
                 path.unlink()
             run.summary.counts["removed"] += 1

@@ -23,7 +23,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 Kind = TypeVar("Kind", bound=Settings)
 
 #: A file or folder given by the user.
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, readable=False)
 
 DATASET = click.option(
     "-d",

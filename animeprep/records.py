@@ -17,6 +17,11 @@ from animeprep.files import make_folder, write_changed, writing
 Record = dict[str, Any]
 
 
+#: Names of files that are no UTF-8 keep their bytes.
+_FOREIGN = "surrogateescape"
+_FIRST = ("file_name", "status")
+
+
 class Records:
     """The records of one stage.
 
@@ -57,7 +62,7 @@ class Records:
         self.update(source, records)
         line = json.dumps({"source": source, "records": records}, ensure_ascii=False) + "\n"
         make_folder(self.path.parent)
-        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8", errors=_FOREIGN) as file:
             # The empty line before it keeps a torn line of a killed run apart.
             file.write(("" if self._appended else "\n") + line)
         self._appended = True
@@ -77,8 +82,13 @@ class Records:
             OutputError: the file cannot be written.
         """
         ordered = sorted(self, key=lambda record: str(record["file_name"]))
-        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in ordered)
-        write_changed(self.path, "".join(lines).encode())
+        lines = (json.dumps(_in_order(record), ensure_ascii=False) + "\n" for record in ordered)
+        write_changed(self.path, "".join(lines).encode(errors=_FOREIGN))
+
+
+def _in_order(record: Record) -> Record:
+    """The same with its keys in one order, whichever way it came about."""
+    return {key: record[key] for key in sorted(record, key=lambda key: (key not in _FIRST, key))}
 
 
 def _source(record: Record) -> str:
@@ -91,7 +101,7 @@ def _read(path: Path) -> Iterable[Record]:
         return []
     groups: dict[str, list[Record]] = {}
     # Not splitlines(): names may hold what Unicode calls the end of a line.
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in path.read_text(encoding="utf-8", errors=_FOREIGN).split("\n"):
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:

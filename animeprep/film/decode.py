@@ -25,7 +25,14 @@ from animeprep.film.convert import Converter
 from animeprep.film.fields import undone
 from animeprep.film.packets import MAX_CORRUPT_RUN, Packets, Plan, demuxed, everything, plan
 from animeprep.film.sampling import Chooser, Selection, positions
-from animeprep.film.source import Film, decoder_of, moving_pictures, opened, reason_of
+from animeprep.film.source import (
+    Film,
+    Threads,
+    decoder_of,
+    moving_pictures,
+    opened,
+    reason_of,
+)
 
 #: Positions of corrupt packets that are kept.
 MAX_LISTED = 100
@@ -59,7 +66,7 @@ class Decoding:
         decoded: packets that a decoder was given.
         corrupt: packets that could not be decoded.
         corrupt_at: position among the packets, and seconds where known, of the first of them.
-        lost: wanted pictures that did not come.
+        lost: wanted pictures that did not come, or that the decoder calls damaged.
     """
 
     pictures: int = 0
@@ -90,7 +97,6 @@ class Job:
         selection: which pictures.
         part: begin and end among the packets; of films that are numbered by timestamps.
         skip: wanted pictures that need not be converted.
-        threads: of the decoder; 0 for one a core.
         alive: is called for each packet that was read.
     """
 
@@ -98,7 +104,6 @@ class Job:
     selection: Selection
     part: tuple[int, int] | None = None
     skip: frozenset[int] = frozenset()
-    threads: int = 0
     alive: Callable[[], None] = lambda: None
 
 
@@ -146,9 +151,9 @@ def _delivered(
     found = Decoding()
     with opened(job.film.path) as container:
         stream = moving_pictures(container, job.film.path)
-        reading = Reading(container, stream, job.film.packets, job.threads, job.alive)
+        reading = Reading(container, stream, job.film.packets, "one", job.alive)
         for frame in reading.frames(attempt, found, seek=seek):
-            if frame.pts in index_of:
+            if frame.pts in index_of and not frame.is_corrupt:
                 # Not frame.time: a drained decoder forgets the time base.
                 seconds = round(float(frame.pts * job.film.packets.time_base) - job.film.start, 6)
                 yield _picture(job, converter, frame, index_of.pop(frame.pts), seconds)
@@ -177,8 +182,8 @@ def _by_counting(job: Job, decoding: Decoding) -> Iterator[FilmPicture]:
     film, chooser, converter = job.film, Chooser(job.selection), Converter(job.film)
     with opened(film.path) as container:
         stream = moving_pictures(container, film.path)
-        # One thread tells exactly which packet is corrupt; several tell a little later.
-        threads = 1 if job.film.packets.damaged else job.threads
+        # One thread tells exactly which packet is corrupt.
+        threads: Threads = "one" if job.film.packets.damaged else "slices"
         reading = Reading(container, stream, job.film.packets, threads, job.alive)
         frames = reading.frames(everything(job.film.packets), decoding, seek=False)
         rate = str(stream.average_rate or 25)
@@ -188,7 +193,10 @@ def _by_counting(job: Job, decoding: Decoding) -> Iterator[FilmPicture]:
                 return
             decoding.pictures = index + 1
             if chooser(index, seconds, key=bool(frame.key_frame)):
-                yield _picture(job, converter, frame, index, seconds)
+                if frame.is_corrupt:
+                    decoding.lost += 1
+                else:
+                    yield _picture(job, converter, frame, index, seconds)
 
 
 @dataclass
@@ -198,7 +206,7 @@ class Reading:
     container: InputContainer
     stream: VideoStream
     packets: Packets
-    threads: int = 0
+    threads: Threads = "frames"
     alive: Callable[[], None] = lambda: None
 
     def frames(self, todo: Plan, decoding: Decoding, *, seek: bool = False) -> Iterator[VideoFrame]:

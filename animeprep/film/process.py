@@ -9,6 +9,7 @@ for the next job on the same film, and ends when another film comes.
 import atexit
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -43,6 +44,8 @@ _PROGRAM = (
     "from animeprep.film.worker import main; main()"
 )
 
+#: Nobody looked after the workers for longer than this, seconds: whoever asked was away.
+_AWAY = 1.0
 _NONSENSE = "its decoder answered nonsense"
 
 Tick = Callable[[int], None]
@@ -112,9 +115,11 @@ def pictures(
     """
     decoding = decoding if decoding is not None else Decoding()
     split: Sequence[tuple[int, int] | None] = [None]
+    asked: frozenset[int] | None = None
     if film.by_timestamps:
         wanted = indexes(film, selection)
         selection = Selection(only=tuple(wanted.tolist()))
+        asked = frozenset(selection.only or ())
         mask = positions(film.packets, wanted)
         effort = float(work(film.packets, mask).sum())
         split = parts(film.packets, mask, min(cores(), MAX_PROCESSES, 1 + int(effort / MIN_PART)))
@@ -123,7 +128,6 @@ def pictures(
         "job": "pictures",
         "selection": SELECTION.dump_python(selection, mode="json"),
         "skip": sorted(skip),
-        "threads": max(1, cores() // max(1, len(split))),
         **header,
     }
     jobs = [({**job, "part": part}, blob) for part in split]
@@ -132,15 +136,21 @@ def pictures(
             if "decoding" in answer:
                 decoding.add(DECODING.validate_python(answer["decoding"]))
                 continue
-            rgb = np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
-            picture = FilmPicture(int(answer["index"]), float(answer["seconds"]), rgb)
+            height, width = map(int, answer["shape"][:2])
+            rgb = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+            index, seconds = int(answer["index"]), float(answer["seconds"])
+            if not math.isfinite(seconds) or index < 0 or index not in (asked or (index,)):
+                raise ValueError("not what was asked for")
+            picture = FilmPicture(index, seconds, rgb)
         yield picture
     if film.by_timestamps:
         decoding.pictures = film.pictures
 
 
-def shots(film: Film, tick: Tick = lambda _: None) -> list[int]:
-    """Indexes of the first picture of each shot; decodes the whole film.
+def shots(film: Film, tick: Tick = lambda _: None) -> tuple[list[int], int]:
+    """Indexes of the first picture of each shot, and how many pictures there are.
+
+    Decodes the whole film.
 
     Args:
         film: from `probe`.
@@ -153,7 +163,7 @@ def shots(film: Film, tick: Tick = lambda _: None) -> list[int]:
     team = _Team(film.path, [({"job": "shots", **header}, blob)], film.settings.patience, tick)
     answer, _ = team.only_answer()
     with _sensible(film.path):
-        return [int(begin) for begin in answer["begins"]]
+        return [int(begin) for begin in answer["begins"]], int(answer["total"])
 
 
 class _Team:
@@ -176,6 +186,7 @@ class _Team:
             worker.begin(header, blob, self._inbox)
         self._running = set(self._workers)
         self._problem: FilmError | None = None
+        self._looked = time.monotonic()
 
     def answers(self) -> Iterator[_Message]:
         """What the workers answer, as it comes.
@@ -204,6 +215,11 @@ class _Team:
 
     def _next(self) -> Iterator[_Message]:
         """An answer, if one comes soon."""
+        if time.monotonic() - self._looked > _AWAY:
+            # This process slept, so its workers may have slept, too.
+            for worker in self._running:
+                worker.forgive()
+        self._looked = time.monotonic()
         for worker in self._running:
             worker.end_if_silent(self.patience)
         try:
@@ -242,7 +258,7 @@ def _sensible(path: Path) -> Iterator[None]:
     """Turn what a worker should not have said into a FilmError."""
     try:
         yield
-    except (LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise FilmError(path, _NONSENSE) from error
 
 
@@ -304,6 +320,10 @@ class _Worker:
                 inbox.put((self, message))
             if message is None:
                 return
+
+    def forgive(self) -> None:
+        """Take it for heard just now."""
+        self._heard = time.monotonic()
 
     def end_if_silent(self, patience: float) -> None:
         """Kill a worker that has shown no sign of life for too long."""

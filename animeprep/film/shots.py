@@ -6,6 +6,7 @@ before. Its own bound of 10 takes camera shake on twos for cuts: in a film whose
 to 37, the shake scores up to 11.7; in two others the lowest cuts score 16.9 and 14.2.
 """
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
@@ -26,8 +27,10 @@ BLACK = 40
 _WIDTH = 320
 
 
-def shot_begins(film: Film, alive: Callable[[], None]) -> list[int]:
-    """Indexes of the first picture of each shot, in this process; decodes the whole film.
+def find_shots(film: Film, alive: Callable[[], None]) -> tuple[list[int], int]:
+    """Indexes of the first picture of each shot, and how many pictures there are; in this process.
+
+    Decodes the whole film.
 
     Args:
         film: from `probe.examine`.
@@ -42,11 +45,14 @@ def shot_begins(film: Film, alive: Callable[[], None]) -> list[int]:
         reading = Reading(container, stream, packets, alive=alive)
         frames = reading.frames(everything(packets), Decoding())
         rate = str(stream.average_rate or 25)
-        cuts = list(_cuts(undone(frames, film.fields, film.field_order, rate)))
+        counted = itertools.count()
+        progressive = undone(frames, film.fields, film.field_order, rate)
+        cuts = list(_cuts(frame for frame, _ in zip(progressive, counted, strict=False)))
+        total = next(counted)
     if not film.by_timestamps:
-        return [0, *(ordinal for ordinal, _ in cuts if ordinal)]
+        return [0, *(ordinal for ordinal, _ in cuts if ordinal)], total
     index_of = {int(packets.pts[at]): index for index, at in enumerate(packets.order)}
-    return [0, *sorted(index_of[pts] for _, pts in cuts if index_of.get(pts))]
+    return [0, *sorted(index_of[pts] for _, pts in cuts if index_of.get(pts))], film.pictures
 
 
 def _cuts(frames: Iterator[VideoFrame]) -> Iterator[tuple[int, int]]:
@@ -90,23 +96,22 @@ def shot_of(begins: list[int], index: int) -> int:
     return bisect_right(begins, index) - 1
 
 
-def candidates(begins: list[int], pictures: int, picks: int, of_each: int) -> dict[int, int]:
+def candidates(bounds: list[int], picks: int, of_each: int) -> dict[int, int]:
     """Pictures to choose the sharpest of: index → group.
 
     Each shot is cut into `picks` stretches of like length, each a group, in which `of_each`
     pictures are spread evenly; their ends are left out, where a cut may blend.
 
     Args:
-        begins: indexes of the first picture of each shot.
-        pictures: how many the film has.
+        bounds: indexes of the first picture of each shot, and how many pictures there are.
         picks: groups in a shot.
         of_each: candidates in a group.
 
-    >>> candidates([0, 10], 20, picks=1, of_each=2)
+    >>> candidates([0, 10, 20], picks=1, of_each=2)
     {3: 0, 6: 0, 13: 1, 16: 1}
     """
     found: dict[int, int] = {}
-    for shot, (begin, end) in enumerate(zip(begins, [*begins[1:], pictures], strict=True)):
+    for shot, (begin, end) in enumerate(itertools.pairwise(bounds)):
         for pick in range(min(picks, end - begin)):
             low = begin + (end - begin) * pick / picks
             step = (end - begin) / picks / (of_each + 1)

@@ -34,6 +34,10 @@ _BLOCKS, _BLOCK_BYTES = 64, 2**16
 #: The libraries' decoders that see the transparency of WebM films; FFmpeg's own do not.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
+#: What a decoder's threads share out: whole pictures, which is fastest, but what is made up for
+#: damage then differs from run to run; parts of one picture; nothing.
+Threads = Literal["frames", "slices", "one"]
+
 PLAYS = "check that it plays"
 
 
@@ -188,7 +192,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         if path.stat().st_size == 0:
             raise FilmError(path, "the file is empty", "copy it again")
         # A relative name with a colon would be taken for the address of a server.
-        container = av.open(str(path.absolute()))
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         raise FilmError(path, f"not a film that can be read ({reason_of(error)})", PLAYS) from error
     except OSError as error:
@@ -225,12 +229,12 @@ def has_alpha_layer(stream: VideoStream) -> bool:
     return stream.metadata.get("alpha_mode") == "1" and stream.codec_context.name in _ALPHA_DECODERS
 
 
-def decoder_of(stream: VideoStream, threads: int = 0) -> VideoCodecContext:
+def decoder_of(stream: VideoStream, threads: Threads = "frames") -> VideoCodecContext:
     """The decoder of a stream; it refuses pictures that are too large later on, too.
 
     Args:
         stream: from `moving_pictures`.
-        threads: how many to use; 0 for one a core.
+        threads: what they share out among themselves.
     """
     context = stream.codec_context
     if has_alpha_layer(stream):
@@ -239,8 +243,8 @@ def decoder_of(stream: VideoStream, threads: int = 0) -> VideoCodecContext:
         )
         context.extradata = stream.codec_context.extradata
     context.options = {"max_pixels": str(MAX_FILM_PIXELS)}
-    context.thread_type = "AUTO"
-    context.thread_count = threads
+    context.thread_type = "AUTO" if threads == "frames" else "SLICE"
+    context.thread_count = 1 if threads == "one" else 0
     return context
 
 
@@ -253,6 +257,8 @@ def identify(path: Path) -> tuple[str, str]:
         FilmError: it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise FilmError(path, "is no file", "name a film")
         size = path.stat().st_size
         with path.open("rb") as file:
             blocks = [size.to_bytes(8, "big")]

@@ -23,7 +23,7 @@ from animeprep.film.decode import DECODING, Decoding, Job, decode
 from animeprep.film.packets import Packets
 from animeprep.film.probe import examine
 from animeprep.film.sampling import SELECTION
-from animeprep.film.shots import shot_begins
+from animeprep.film.shots import find_shots
 from animeprep.film.source import FILM, Film, FilmSettings
 
 #: Signs of life come at least this often, seconds, while packets do.
@@ -105,7 +105,6 @@ def _pictures(job: dict[str, Any], blob: bytearray, alive: Callable[[], None]) -
         SELECTION.validate_python(job["selection"]),
         tuple(job["part"]) if job["part"] else None,
         frozenset(job["skip"]),
-        job["threads"],
         alive,
     )
     for picture in decode(todo, decoding):
@@ -119,7 +118,8 @@ def _bytes_of(picture: Picture) -> memoryview:
 
 
 def _shots(job: dict[str, Any], blob: bytearray, alive: Callable[[], None]) -> Iterator[Answer]:
-    yield {"begins": shot_begins(unpack(job, blob), alive)}, b""
+    begins, total = find_shots(unpack(job, blob), alive)
+    yield {"begins": begins, "total": total}, b""
 
 
 JOBS = {"probe": _probe, "pictures": _pictures, "shots": _shots}

@@ -1,5 +1,6 @@
 # mypy: allow-untyped-calls
 import json
+import os
 import re
 import subprocess
 import sys
@@ -343,7 +344,12 @@ def test_other_film_settings_take_the_pictures_anew(film, call, here, times_of):
     ("arguments", "said"),
     [
         (("--start", "1:x"), "--start: 1:x is no time; write 90, 1:30 or 0:01:30.5"),
-        (("--every-seconds", "0"), "--every-seconds: Input should be greater than 0"),
+        (
+            ("--every-seconds", "0"),
+            "--every-seconds: Input should be greater than or equal to 0.001",
+        ),
+        (("--every", "10", "--every-seconds", "2"), "are two ways of sampling: give one"),
+        (("--start", "4", "--end", "2"), "start, 4 s, is not before end, 2 s"),
         (("--pixel-aspect", "wide"), "--pixel-aspect: 'wide' is not understood; it is the width"),
         (("--background", "red"), "--background: 'red' is not understood; it is the colour"),
         (("--sample", "all"), "'all' is not one of 'every', 'keyframes', 'scenes'"),
@@ -353,3 +359,55 @@ def test_impossible_film_options_are_usage_errors(film, call, arguments, said):
     code, _, err = call("frames", film, *arguments)
     assert code == 2
     assert said in err
+
+
+def test_what_was_not_asked_for_is_no_reason_to_remove_anything(film, call, here):
+    call("frames", film, "--every", 4)
+    code, _, err = call("frames", film, "--every", 4, "--start", "1:00:00")
+    assert code == 1
+    assert "none of its pictures was asked for; look at its length" in err
+    assert len(list((here / "dataset/frames").iterdir())) == 3
+
+
+@pytest.mark.parametrize("area", ["100x100+300+100", "0x0+0+0", "321x10+0+0"])
+def test_a_letterbox_outside_of_the_picture_is_refused(film, call, here, area):
+    code, _, err = call("frames", film, "--letterbox", area)
+    assert code == 1
+    assert f"movie.mkv: the letterbox {area} is not within 320×144" in err
+
+
+def test_shots_come_and_go_with_their_option(film, call, here):
+    def numbered():
+        return [r.get("shot") for r in Dataset(here / "dataset").records("frames")]
+
+    call("frames", film, "--every", 4)
+    plain = (here / "dataset/frames.jsonl").read_bytes()
+    assert numbered() == [None] * 3
+    call("frames", film, "--every", 4, "--shots")
+    assert numbered() == [0, 1, 2]
+    call("frames", film, "--every", 4)
+    assert (here / "dataset/frames.jsonl").read_bytes() == plain
+
+
+def test_an_option_takes_the_place_of_the_recipes_other_way_of_sampling(film, call, here):
+    (here / "dataset").mkdir()
+    (here / "dataset/animeprep.toml").write_text("[frames]\nevery_seconds = 0.04\n")
+    call("frames", film)
+    assert len(list((here / "dataset/frames").iterdir())) == 12
+    call("frames", film, "--every", 6)
+    assert len(list((here / "dataset/frames").iterdir())) == 2
+
+
+def test_every_unusable_input_is_told(files, call):
+    code, out, err = call("frames", "text.mkv", "empty.mkv", "--json")
+    assert code == 1
+    assert json.loads(out)[0]["counts"] == {"failed": 2}
+    assert "text.mkv" in err
+    assert "empty.mkv" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no fifos here")
+def test_a_fifo_is_no_film(here, call):
+    os.mkfifo(here / "fifo.mkv")
+    code, _, err = call("info", "fifo.mkv")
+    assert (code, err) == (1, "animeprep: fifo.mkv: is no file; name a film\n")

@@ -466,3 +466,12 @@ def test_findings_name_everything(tmp_path, write_film, numbered):
         "codec", "rate", "pixel aspect", "colour matrix", "range", "chroma samples", "light",
         "orientation", "fields", "letterbox", "numbering", "beside it",
     ]  # fmt: skip
+
+
+def test_a_title_that_is_no_utf8_is_no_reason_to_refuse(tmp_path, write_film, numbered):
+    path = tmp_path / "a.avi"
+    ffmpeg(
+        "-i", write_film(tmp_path / "a.mkv", [numbered(1)] * 3), "-metadata", "title=caf\x7f", path
+    )
+    path.write_bytes(path.read_bytes().replace(b"caf\x7f", b"caf\xe9"))
+    assert examine(path, FilmSettings()).pictures == 3

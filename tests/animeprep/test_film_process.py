@@ -35,7 +35,7 @@ from animeprep.film import shots as shots_of
 from animeprep.film.decode import Job, decode
 from animeprep.film.probe import examine
 from animeprep.film.sampling import indexes
-from animeprep.film.shots import shot_begins
+from animeprep.film.shots import find_shots
 from animeprep.frames import FrameSettings, frames
 from animeprep.images import read_rgb
 
@@ -163,7 +163,7 @@ def test_films_that_are_counted_are_not_split(monkeypatch, tmp_path, path):
 def test_shots_are_those_of_this_process(tmp_path, write_film, scene):
     drawings = [scene(seed, 96, 160) for seed in range(3)]
     film = examined(write_film(tmp_path / "a.mkv", [one for one in drawings for _ in range(9)]))
-    assert shots_of(film) == shot_begins(film, lambda: None) == [0, 9, 18]
+    assert shots_of(film) == find_shots(film, lambda: None) == ([0, 9, 18], film.pictures)
 
 
 # --- decoders that misbehave -------------------------------------------------------------------

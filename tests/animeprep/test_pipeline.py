@@ -6,6 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+import animeprep.records
 from animeprep.crop import CropSettings, crop
 from animeprep.dataset import Dataset
 from animeprep.dedup import DedupSettings, dedup, examine
@@ -342,3 +343,21 @@ def test_a_killed_process_resumes_to_the_same_bytes(
     assert len(dataset.records("dedup").sources()) == 11
     prepared()
     assert snapshot(dataset.root) == whole
+
+
+def test_a_killed_change_leaves_nothing_when_one_goes_back(
+    tmp_path, dataset, inputs, monkeypatch, snapshot
+):
+    films = inputs[:2]
+    frames(dataset, films, FrameSettings(every=8))
+    clean = snapshot(dataset.root)
+    with monkeypatch.context() as patched:
+        stop_at(patched, animeprep.records.Records, "put", 9)
+        with pytest.raises(StopMidwayError):
+            frames(dataset, films, FrameSettings(every=3))
+    assert snapshot(dataset.root) != clean
+    frames(dataset, films, FrameSettings(every=8))
+    assert snapshot(dataset.root) == clean
+    other = Dataset(tmp_path / "other")
+    frames(other, films, FrameSettings(every=8))
+    assert snapshot(other.root) == clean
