@@ -42,6 +42,8 @@ from animeprep.settings import Settings
 STAGE = "frames"
 FILMS = "films"
 _ENCODERS = 2
+#: Corrupt packets that are named in a film's record.
+MAX_LISTED = 100
 
 #: Status of a film whose pictures are being taken, and of a picture that is being written: what a
 #: killed run leaves is known, and taken anew or removed.
@@ -435,7 +437,7 @@ class _Sampling:
 
     def _note(self, film: Film, decoding: Decoding, begins: list[int], more: Record) -> None:
         """Record the film: what was found and done, and what happened."""
-        area = film.area
+        area, corrupt_at = film.area, sorted(decoding.corrupt_at.items())
         record: Record = {
             "file_name": film.path.name,
             **more,
@@ -449,7 +451,7 @@ class _Sampling:
             "rate": film.rate,
             "pictures": decoding.pictures,
             "corrupt": decoding.corrupt,
-            "corrupt_at": [list(where) for where in decoding.corrupt_at],
+            "corrupt_at": [list(where) for where in corrupt_at[:MAX_LISTED]],
             "lost": decoding.lost,
             "area": [area.left, area.top, area.width, area.height] if area else None,
             "findings": [asdict(finding) for finding in film.findings],
@@ -466,8 +468,8 @@ class _Sampling:
             summary.figures[figure] = summary.figures.get(figure, 0) + count
         if decoding.corrupt:
             summary.reasons["corrupt packets"] += decoding.corrupt
-            where = [seconds for _, seconds in decoding.corrupt_at if seconds is not None]
-            first = f", the first at {where[0]:.3f} s" if where else ""
+            _, seconds = min(decoding.corrupt_at.items())
+            first = f", the first at {seconds:.3f} s" if seconds is not None else ""
             summary.problems.append(
                 f"{self.path}: corrupt packets skipped: {decoding.corrupt}{first}"
             )

@@ -23,20 +23,23 @@ from animeprep.boxes import Picture
 from animeprep.errors import FilmError
 from animeprep.film.convert import Converter
 from animeprep.film.fields import undone
-from animeprep.film.packets import MAX_CORRUPT_RUN, Packets, Plan, demuxed, everything, plan
+from animeprep.film.packets import (
+    MAX_CORRUPT_RUN,
+    Packets,
+    Plan,
+    demuxed,
+    everything,
+    plan,
+    whole_groups,
+)
 from animeprep.film.sampling import Chooser, Selection, positions
 from animeprep.film.source import (
     Film,
-    Threads,
     decoder_of,
     moving_pictures,
     opened,
     reason_of,
 )
-
-#: Positions of corrupt packets that are kept.
-MAX_LISTED = 100
-
 
 #: Stands for a picture that the caller has.
 NO_PIXELS: Picture = np.zeros((0, 0, 3), np.uint8)
@@ -64,23 +67,25 @@ class Decoding:
     Attributes:
         pictures: how many it showed, as far as it was read.
         decoded: packets that a decoder was given.
-        corrupt: packets that could not be decoded.
-        corrupt_at: position among the packets, and seconds where known, of the first of them.
+        corrupt_at: packets that could not be decoded: position → seconds, where known.
         lost: wanted pictures that did not come, or that the decoder calls damaged.
     """
 
     pictures: int = 0
     decoded: int = 0
-    corrupt: int = 0
-    corrupt_at: list[tuple[int, float | None]] = field(default_factory=list)
+    corrupt_at: dict[int, float | None] = field(default_factory=dict)
     lost: int = 0
+
+    @property
+    def corrupt(self) -> int:
+        """How many packets could not be decoded."""
+        return len(self.corrupt_at)
 
     def add(self, other: "Decoding") -> None:
         """Add what happened in another part of the film."""
         self.pictures += other.pictures
         self.decoded += other.decoded
-        self.corrupt += other.corrupt
-        self.corrupt_at = sorted([*self.corrupt_at, *other.corrupt_at])[:MAX_LISTED]
+        self.corrupt_at.update(other.corrupt_at)
         self.lost += other.lost
 
 
@@ -134,12 +139,11 @@ def _by_timestamps(job: Job, decoding: Decoding) -> Iterator[FilmPicture]:
         for index in job.selection.only or ()
         if wanted[packets.order[index]]
     }
-    shortcut = plan(packets, wanted)
-    full = everything(packets, begin, end)
-    for attempt, seek in ((shortcut, True), (full, False)):
-        if not index_of:
-            return
-        yield from _delivered(job, attempt, index_of, decoding, seek=seek)
+    if index_of:
+        yield from _delivered(job, plan(packets, wanted), index_of, decoding, seek=True)
+    if index_of:
+        missing = positions(packets, np.array(list(index_of.values()), np.intp))
+        yield from _delivered(job, whole_groups(packets, missing), index_of, decoding, seek=False)
     decoding.lost = len(index_of)
 
 
@@ -151,15 +155,14 @@ def _delivered(
     found = Decoding()
     with opened(job.film.path) as container:
         stream = moving_pictures(container, job.film.path)
-        reading = Reading(container, stream, job.film.packets, "one", job.alive)
+        reading = Reading(container, stream, job.film.packets, alive=job.alive)
         for frame in reading.frames(attempt, found, seek=seek):
             if frame.pts in index_of and not frame.is_corrupt:
                 # Not frame.time: a drained decoder forgets the time base.
                 seconds = round(float(frame.pts * job.film.packets.time_base) - job.film.start, 6)
                 yield _picture(job, converter, frame, index_of.pop(frame.pts), seconds)
     decoding.decoded += found.decoded
-    # The full attempt sees what the shortcut saw, and more.
-    decoding.corrupt, decoding.corrupt_at = found.corrupt, found.corrupt_at
+    decoding.corrupt_at.update(found.corrupt_at)
 
 
 def _picture(
@@ -182,9 +185,7 @@ def _by_counting(job: Job, decoding: Decoding) -> Iterator[FilmPicture]:
     film, chooser, converter = job.film, Chooser(job.selection), Converter(job.film)
     with opened(film.path) as container:
         stream = moving_pictures(container, film.path)
-        # One thread tells exactly which packet is corrupt.
-        threads: Threads = "one" if job.film.packets.damaged else "slices"
-        reading = Reading(container, stream, job.film.packets, threads, job.alive)
+        reading = Reading(container, stream, job.film.packets, alive=job.alive)
         frames = reading.frames(everything(job.film.packets), decoding, seek=False)
         rate = str(stream.average_rate or 25)
         for index, frame in enumerate(undone(frames, film.fields, film.field_order, rate)):
@@ -206,7 +207,7 @@ class Reading:
     container: InputContainer
     stream: VideoStream
     packets: Packets
-    threads: Threads = "frames"
+    threaded: bool = False
     alive: Callable[[], None] = lambda: None
 
     def frames(self, todo: Plan, decoding: Decoding, *, seek: bool = False) -> Iterator[VideoFrame]:
@@ -220,7 +221,7 @@ class Reading:
         Raises:
             FilmError: too many in a row could not be decoded.
         """
-        decoder = decoder_of(self.stream, self.threads)
+        decoder = decoder_of(self.stream, threaded=self.threaded)
         damage = _Damage(self.container.name, decoding)
         fed = np.flatnonzero(todo.feed)
         last = int(fed[-1]) if len(fed) else -1
@@ -296,9 +297,8 @@ class _Damage:
         Raises:
             FilmError: too many in a row.
         """
-        self.decoding.corrupt += 1
-        if len(self.decoding.corrupt_at) < MAX_LISTED:
-            self.decoding.corrupt_at.append(self._where)
+        position, seconds = self._where
+        self.decoding.corrupt_at[position] = seconds
         self._run += 1
         if self._run > MAX_CORRUPT_RUN:
             raise FilmError(

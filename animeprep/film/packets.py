@@ -192,8 +192,8 @@ class Plan:
 
     Attributes:
         feed: for each packet, whether the decoder gets it.
-        drain: packets after which the decoder is emptied, because what follows in the group is
-            left out.
+        drain: packets after which the decoder is emptied: each group is decoded afresh, so that
+            what a decoder makes up for damage does not depend on how the film is split.
     """
 
     feed: Mask
@@ -218,15 +218,21 @@ def plan(packets: Packets, wanted: Mask) -> Plan:
         last = int(positions[-1])
         part = slice(begin, last + 1)
         feed[part] = wanted[part] | ~packets.disposable[part]
-        drain[last] = not packets.disposable[last + 1 : end].all()
+        drain[last] = True
     return Plan(feed, drain)
 
 
-def everything(packets: Packets, begin: int = 0, end: int | None = None) -> Plan:
-    """The plan of decoding all, or all from one position to before another."""
-    feed = np.zeros(len(packets), bool)
-    feed[begin:end] = True
-    return Plan(feed, np.zeros(len(packets), bool))
+def everything(packets: Packets) -> Plan:
+    """The plan of decoding all."""
+    return Plan(np.ones(len(packets), bool), np.zeros(len(packets), bool))
+
+
+def whole_groups(packets: Packets, wanted: Mask) -> Plan:
+    """The plan of decoding all of the groups in which pictures are wanted."""
+    feed, drain = np.zeros(len(packets), bool), np.zeros(len(packets), bool)
+    for begin, end in packets.groups():
+        feed[begin:end] = drain[end - 1] = bool(wanted[begin:end].any())
+    return Plan(feed, drain)
 
 
 def work(packets: Packets, wanted: Mask) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ Each decision is made once, with a reason: from the film's tags where it has any
 where tags are often wrong (fields, letterbox), or by the user (`FilmSettings`).
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,6 @@ from animeprep.film.source import (
     Film,
     FilmSettings,
     Finding,
-    Threads,
     decoder_of,
     identify,
     moving_pictures,
@@ -71,9 +71,7 @@ def examine(path: Path, settings: FilmSettings, alive: Callable[[], None] = lamb
             raise FilmError(path, "no picture of it can be decoded", PLAYS)
         facts = Facts(path, settings, container, stream, packets, first)
         film = _described(facts, film_id, content)
-    measured, damaged = _measured(film, alive, "frames")
-    # What threads make up for damage differs from run to run: again, with one.
-    return _measured(film, alive, "one")[0] if damaged else measured
+    return _measured(film, alive)
 
 
 def _described(facts: Facts, film_id: str, content: str) -> Film:
@@ -110,16 +108,15 @@ def _described(facts: Facts, film_id: str, content: str) -> Film:
     )
 
 
-def _measured(film: Film, alive: Callable[[], None], threads: Threads) -> tuple[Film, bool]:
-    """Fields, letterbox, numbering, from pictures all over the film; and whether any is damaged."""
+def _measured(film: Film, alive: Callable[[], None]) -> Film:
+    """Fields, letterbox and numbering, from pictures all over the film."""
     packets = film.packets
     seen = _Seen(film)
-    look = _Look(film, threads, alive)
-    for window in look.windows(GLANCE):
+    for window in _windows(film, GLANCE, alive):
         seen.watch(window)
     if seen.meter.suspicious and not seen.whole:
         seen.meter = FieldMeter()
-        for window in look.windows(LOOK):
+        for window in _windows(film, LOOK, alive):
             seen.watch(window)
     fields, measured = seen.meter.verdict()
     how = CHOSEN if film.settings.fields != "auto" else "as measured"
@@ -136,7 +133,7 @@ def _measured(film: Film, alive: Callable[[], None], threads: Threads) -> tuple[
     if film.light in {"pq", "hlg"}:
         brightest = Finding("brightest", f"{seen.peak * WHITE:.0f} cd/m²", "brought to white")
         found = (brightest, *found)
-    measured_film = replace(
+    return replace(
         film,
         peak=seen.peak,
         fields=fields,
@@ -146,7 +143,6 @@ def _measured(film: Film, alive: Callable[[], None], threads: Threads) -> tuple[
         by_timestamps=why is None,
         findings=(*film.findings[:-1], *found, film.findings[-1]),
     )
-    return measured_film, look.damaged
 
 
 _UNDOING = {
@@ -228,77 +224,52 @@ class _Seen:
         return "pictures are not those of the packets" if self.strange else None
 
 
-@dataclass
-class _Look:
-    """Where a film is looked at.
+def _windows(film: Film, length: int, alive: Callable[[], None]) -> Iterator[Iterator[VideoFrame]]:
+    """Runs of consecutive pictures from all over a film: from key pictures by seeking.
 
-    Attributes:
-        film: the film.
-        threads: of the decoder.
-        alive: is called for each packet that was read.
-        damaged: whether anything could not be decoded, or was made up for.
+    With too few key pictures there is one run, of the whole film.
     """
+    if film.packets.keys.sum() >= MIN_KEYS:
+        found = 0
+        for window in _sought(film, length, alive):
+            found += 1
+            yield window
+        if found >= MIN_KEYS:
+            return
+    with opened(film.path) as container:
+        stream = moving_pictures(container, film.path)
+        reading = Reading(container, stream, film.packets, alive=alive)
+        yield reading.frames(everything(film.packets), Decoding())
 
-    film: Film
-    threads: Threads
-    alive: Callable[[], None]
-    damaged: bool = False
 
-    def windows(self, length: int) -> Iterator[Iterator[VideoFrame]]:
-        """Runs of consecutive pictures from all over the film: from key pictures by seeking.
-
-        With too few key pictures there is one run, of the whole film.
-        """
-        if self.film.packets.keys.sum() >= MIN_KEYS:
-            found = 0
-            for window in self._sought(length):
-                found += 1
-                yield window
-            if found >= MIN_KEYS:
-                return
-        with opened(self.film.path) as container:
-            stream = moving_pictures(container, self.film.path)
-            packets, decoding = self.film.packets, Decoding()
-            reading = Reading(container, stream, packets, self.threads, self.alive)
-            yield map(self._noted, reading.frames(everything(packets), decoding))
-            self.damaged |= decoding.corrupt > 0
-
-    def _sought(self, length: int) -> Iterator[Iterator[VideoFrame]]:
-        begun: set[int | None] = set()
-        with opened(self.film.path) as container:
-            stream = moving_pictures(container, self.film.path)
-            decoder = decoder_of(stream, self.threads)
-            duration = container.duration or 0
-            for number in range(WINDOWS if duration else 0):
-                offset = int(self.film.start * av.time_base + duration * (number + 0.5) / WINDOWS)
-                try:
-                    container.seek(offset)
-                except av.error.FFmpegError:
-                    continue
-                if decoder.is_open:
-                    decoder.flush_buffers()
-                frames = self._following(demuxed(container, stream, lambda _: None), decoder)
-                # What an open group shows before its key picture is damaged here.
-                window = itertools.dropwhile(lambda frame: not frame.key_frame, frames)
-                first = next(window, None)
-                if first is None or first.pts in begun:
-                    continue
-                begun.add(first.pts)
-                taken = itertools.islice(itertools.chain([first], window), length)
-                yield map(self._noted, taken)
-
-    def _following(
-        self, packets: Iterator["Packet[VideoStream]"], decoder: VideoCodecContext
-    ) -> Iterator[VideoFrame]:
-        for packet in itertools.chain(packets, [None]):
-            self.alive()
+def _sought(film: Film, length: int, alive: Callable[[], None]) -> Iterator[Iterator[VideoFrame]]:
+    begun: set[int | None] = set()
+    with opened(film.path) as container:
+        stream = moving_pictures(container, film.path)
+        decoder = decoder_of(stream)
+        duration = container.duration or 0
+        for number in range(WINDOWS if duration else 0):
+            offset = int(film.start * av.time_base + duration * (number + 0.5) / WINDOWS)
             try:
-                yield from decoder.decode(packet)
-            except av.error.EOFError:
-                return
+                container.seek(offset)
             except av.error.FFmpegError:
-                self.damaged = True
+                continue
+            if decoder.is_open:
+                decoder.flush_buffers()
+            frames = _following(demuxed(container, stream, lambda _: None), decoder, alive)
+            # What an open group shows before its key picture is damaged here.
+            window = itertools.dropwhile(lambda frame: not frame.key_frame, frames)
+            first = next(window, None)
+            if first is None or first.pts in begun:
+                continue
+            begun.add(first.pts)
+            yield itertools.islice(itertools.chain([first], window), length)
 
-    def _noted(self, frame: VideoFrame) -> VideoFrame:
-        self.damaged |= frame.is_corrupt
-        return frame
+
+def _following(
+    packets: Iterator["Packet[VideoStream]"], decoder: VideoCodecContext, alive: Callable[[], None]
+) -> Iterator[VideoFrame]:
+    for packet in itertools.chain(packets, [None]):
+        alive()
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from decoder.decode(packet)

@@ -42,7 +42,7 @@ def find_shots(film: Film, alive: Callable[[], None]) -> tuple[list[int], int]:
     packets = film.packets
     with opened(film.path) as container:
         stream = moving_pictures(container, film.path)
-        reading = Reading(container, stream, packets, alive=alive)
+        reading = Reading(container, stream, packets, threaded=True, alive=alive)
         frames = reading.frames(everything(packets), Decoding())
         rate = str(stream.average_rate or 25)
         counted = itertools.count()

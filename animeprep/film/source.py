@@ -34,10 +34,6 @@ _BLOCKS, _BLOCK_BYTES = 64, 2**16
 #: The libraries' decoders that see the transparency of WebM films; FFmpeg's own do not.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
-#: What a decoder's threads share out: whole pictures, which is fastest, but what is made up for
-#: damage then differs from run to run; parts of one picture; nothing.
-Threads = Literal["frames", "slices", "one"]
-
 PLAYS = "check that it plays"
 
 
@@ -229,12 +225,13 @@ def has_alpha_layer(stream: VideoStream) -> bool:
     return stream.metadata.get("alpha_mode") == "1" and stream.codec_context.name in _ALPHA_DECODERS
 
 
-def decoder_of(stream: VideoStream, threads: Threads = "frames") -> VideoCodecContext:
+def decoder_of(stream: VideoStream, *, threaded: bool = False) -> VideoCodecContext:
     """The decoder of a stream; it refuses pictures that are too large later on, too.
 
     Args:
         stream: from `moving_pictures`.
-        threads: what they share out among themselves.
+        threaded: whether to use all cores. What threads make up for damage differs from run to run,
+            so whoever wants the same pixels each time does without.
     """
     context = stream.codec_context
     if has_alpha_layer(stream):
@@ -243,8 +240,8 @@ def decoder_of(stream: VideoStream, threads: Threads = "frames") -> VideoCodecCo
         )
         context.extradata = stream.codec_context.extradata
     context.options = {"max_pixels": str(MAX_FILM_PIXELS)}
-    context.thread_type = "AUTO" if threads == "frames" else "SLICE"
-    context.thread_count = 1 if threads == "one" else 0
+    context.thread_type = "AUTO"
+    context.thread_count = 0 if threaded else 1
     return context
 
 

@@ -14,7 +14,7 @@ from av.video.frame import PictureType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from animeprep.film.packets import Packets, everything, parts, plan, scan, work
+from animeprep.film.packets import Packets, everything, parts, plan, scan, whole_groups, work
 from animeprep.film.sampling import Chooser, Selection, positions
 from animeprep.film.source import moving_pictures, opened
 from animeprep.film.syntax import Kind, reader
@@ -339,13 +339,16 @@ def test_positions_are_where_the_pictures_are(packets):
 
 
 @UNHURRIED
-@given(lists(), st.integers(0, 50), st.integers(0, 50))
-def test_everything_is_all_of_a_part(packets, begin, length):
-    made = everything(packets, begin, begin + length)
-    assert np.flatnonzero(made.feed).tolist() == [
-        at for at in range(len(packets)) if begin <= at < begin + length
-    ]
-    assert not made.drain.any()
+@given(lists(), st.data())
+def test_whole_groups_are_those_with_wanted_pictures(packets, data):
+    flags = data.draw(st.lists(st.booleans(), min_size=len(packets), max_size=len(packets)))
+    wanted = np.array(flags, bool)
+    made = whole_groups(packets, wanted)
+    for begin, end in packets.groups():
+        expected = bool(wanted[begin:end].any())
+        assert (made.feed[begin:end] == expected).all()
+        assert made.drain[begin:end].tolist() == [False] * (end - begin - 1) + [expected]
+    assert everything(packets).feed.all()
 
 
 GOOD = Packets(
