@@ -1,9 +1,9 @@
 """Films in processes of their own, with a watchdog: what hangs or crashes ends its own film only.
 
 The worker (`worker`) shows a sign of life for each packet. One that shows none for
-`FilmSettings.patience` seconds is killed. A worker that was taken over by a hostile film has no
-other way to this process than JSON and pixels. Starting one takes a third of a second, so it stays
-for the next job on the same film, and ends when another film comes.
+`FilmSettings.patience` seconds is killed. What comes back is JSON and pixels, checked, and nothing
+that is executed; a worker is no sandbox, though. Starting one takes a third of a second, so it
+stays for the next job on the same film, and ends when another film comes.
 """
 
 import atexit
