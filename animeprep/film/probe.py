@@ -197,6 +197,9 @@ class _Seen:
         """Stored size → picture area, and what was found."""
         size = f"{self.film.width}x{self.film.height}"
         chosen = self.film.settings.letterbox
+        if chosen == "auto" and self.film.alpha:
+            # What is transparent is black below.
+            return {}, [Finding("letterbox", "not looked for", "kept, since it is transparent")]
         if chosen == "off":
             return {}, [Finding("letterbox", "not looked for", f"kept, {CHOSEN}")]
         if chosen != "auto":
