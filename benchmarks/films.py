@@ -27,7 +27,7 @@ import imageio_ffmpeg
 
 from animeprep.dataset import Dataset
 from animeprep.film import Film, Selection, pictures, probe
-from animeprep.film.process import dismiss_all
+from animeprep.film.team import dismiss_all
 from animeprep.frames import FrameSettings, frames
 
 ROUNDS = 3

@@ -8,6 +8,7 @@ from animeprep.film.decode import Decoding, FilmPicture
 from animeprep.film.process import pictures, probe, shots
 from animeprep.film.sampling import Selection
 from animeprep.film.source import FILM, Film, FilmRules, FilmSettings, identify
+from animeprep.film.team import Tick
 
 __all__ = [
     "FILM",
@@ -17,6 +18,7 @@ __all__ = [
     "FilmRules",
     "FilmSettings",
     "Selection",
+    "Tick",
     "identify",
     "pictures",
     "probe",

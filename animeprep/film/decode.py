@@ -33,13 +33,7 @@ from animeprep.film.packets import (
     whole_groups,
 )
 from animeprep.film.sampling import Chooser, Selection, positions
-from animeprep.film.source import (
-    Film,
-    decoder_of,
-    moving_pictures,
-    opened,
-    reason_of,
-)
+from animeprep.film.source import Film, decoder_of, moving_pictures, opened, reason_of
 
 #: Stands for a picture that the caller has.
 NO_PIXELS: Picture = np.zeros((0, 0, 3), np.uint8)
@@ -67,25 +61,20 @@ class Decoding:
     Attributes:
         pictures: how many it showed, as far as it was read.
         decoded: packets that a decoder was given.
-        corrupt_at: packets that could not be decoded: position → seconds, where known.
+        corrupt: positions of the packets that could not be decoded.
         lost: wanted pictures that did not come, or that the decoder calls damaged.
     """
 
     pictures: int = 0
     decoded: int = 0
-    corrupt_at: dict[int, float | None] = field(default_factory=dict)
+    corrupt: set[int] = field(default_factory=set)
     lost: int = 0
-
-    @property
-    def corrupt(self) -> int:
-        """How many packets could not be decoded."""
-        return len(self.corrupt_at)
 
     def add(self, other: "Decoding") -> None:
         """Add what happened in another part of the film."""
         self.pictures += other.pictures
         self.decoded += other.decoded
-        self.corrupt_at.update(other.corrupt_at)
+        self.corrupt |= other.corrupt
         self.lost += other.lost
 
 
@@ -152,17 +141,13 @@ def _delivered(
 ) -> Iterator[FilmPicture]:
     """Pictures that an attempt gives; they are struck off the list of what is awaited."""
     converter = Converter(job.film)
-    found = Decoding()
     with opened(job.film.path) as container:
         stream = moving_pictures(container, job.film.path)
         reading = Reading(container, stream, job.film.packets, alive=job.alive)
-        for frame in reading.frames(attempt, found, seek=seek):
+        for frame in reading.frames(attempt, decoding, seek=seek):
             if frame.pts in index_of and not frame.is_corrupt:
-                # Not frame.time: a drained decoder forgets the time base.
-                seconds = round(float(frame.pts * job.film.packets.time_base) - job.film.start, 6)
-                yield _picture(job, converter, frame, index_of.pop(frame.pts), seconds)
-    decoding.decoded += found.decoded
-    decoding.corrupt_at.update(found.corrupt_at)
+                index = index_of.pop(frame.pts)
+                yield _picture(job, converter, frame, index, _seconds(job.film, frame, index))
 
 
 def _picture(
@@ -175,7 +160,7 @@ def _picture(
 
 
 def _seconds(film: Film, frame: VideoFrame, index: int) -> float:
-    """Of a counted picture; by the average rate where timestamps are missing or in disorder."""
+    """From the film's beginning; by the average rate where timestamps are missing or disordered."""
     if frame.pts is None or not film.timed:
         return round(index / film.rate, 6) if film.rate else 0.0
     return round(frame.time - film.start, 6)
@@ -232,7 +217,7 @@ class Reading:
             if not todo.feed[position]:
                 continue
             decoding.decoded += 1
-            damage.at(position, packet)
+            damage.position = position
             yield from self._decoded(decoder, packet, damage)
             if todo.drain[position]:
                 yield from self._decoded(decoder, None, damage)
@@ -253,9 +238,8 @@ class Reading:
         self, begin: int, damage: "_Damage"
     ) -> Iterator[tuple[int, "Packet[VideoStream]"]]:
         """Packets and their positions, from the wanted one or from earlier on."""
-        found = demuxed(self.container, self.stream, damage.complain)
         if not begin:
-            yield from enumerate(found)
+            yield from enumerate(demuxed(self.container, self.stream, damage.complain))
             return
         # A second earlier: transport streams are sought by the time of decoding.
         goal = int(self.packets.pts[begin] - 1 / self.packets.time_base)
@@ -276,29 +260,25 @@ class Reading:
 
 
 class _Damage:
-    """Counts what cannot be decoded, and gives up when nothing else comes."""
+    """Notes what cannot be decoded, and gives up when nothing else comes.
+
+    Attributes:
+        position: of the packet that is being decoded.
+    """
 
     def __init__(self, name: str, decoding: Decoding) -> None:
         self.name = name
         self.decoding = decoding
-        self._where: tuple[int, float | None] = (0, None)
+        self.position = 0
         self._run = 0
 
-    def at(self, position: int, packet: "Packet[VideoStream]") -> None:
-        """Note which packet comes next."""
-        seconds = None
-        if packet.pts is not None and packet.time_base is not None:
-            seconds = round(float(packet.pts * packet.time_base), 6)
-        self._where = (position, seconds)
-
     def complain(self, error: Exception) -> None:
-        """Count one.
+        """Note one.
 
         Raises:
             FilmError: too many in a row.
         """
-        position, seconds = self._where
-        self.decoding.corrupt_at[position] = seconds
+        self.decoding.corrupt.add(self.position)
         self._run += 1
         if self._run > MAX_CORRUPT_RUN:
             raise FilmError(

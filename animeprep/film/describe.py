@@ -1,5 +1,6 @@
 """What a film's tags say, and what is done about each: the decisions that one picture allows."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,7 +17,13 @@ from av.video.stream import VideoStream
 
 from animeprep.errors import FilmError
 from animeprep.film.packets import Packets
-from animeprep.film.source import FilmSettings, Finding, Orientation, has_alpha_layer
+from animeprep.film.source import (
+    MAX_FILM_PIXELS,
+    FilmSettings,
+    Finding,
+    Orientation,
+    has_alpha_layer,
+)
 
 #: FFmpeg's numbers of colour matrices → the names its scaler understands. 2 is "untagged".
 _MATRICES = {
@@ -115,7 +122,11 @@ def start_of(container: InputContainer) -> float:
 
 
 def pixel_aspect(facts: Facts) -> Fraction:
-    """Width by height of a stored pixel."""
+    """Width by height of a stored pixel.
+
+    Raises:
+        FilmError: the user's choice makes pictures that are too large.
+    """
     chosen = facts.settings.pixel_aspect
     if chosen != "auto":
         aspect = Fraction(*map(int, chosen.split(":")))
@@ -123,7 +134,10 @@ def pixel_aspect(facts: Facts) -> Fraction:
     else:
         aspect = Fraction(facts.stream.sample_aspect_ratio or 1)
         found, why = f"{aspect.numerator}:{aspect.denominator}", ""
-    if not Fraction(1, 10) <= aspect <= 10:
+    fits = facts.first.width * aspect * facts.first.height <= MAX_FILM_PIXELS
+    if not (fits and Fraction(1, 10) <= aspect <= 10):
+        if chosen != "auto":
+            raise FilmError(facts.path, f"no film has pixels of {chosen}", "name 1:10 to 10:1")
         aspect, why = Fraction(1), ": no film has that"
     width = round(facts.first.width * aspect)
     done = f"width {facts.first.width} → {width}, for square pixels{why}"
@@ -188,7 +202,7 @@ def light(facts: Facts) -> Light:
     kind = _LIGHTS.get(tag, "sdr")
     if kind == "sdr" and int(facts.first.color_primaries) == _BT2020_PRIMARIES:
         kind = "wide"
-    _refuse_dolby_alone(facts, tag)
+    _note_dolby(facts, tag)
     found, why = _LIGHT_NAMES[kind], ""
     if facts.settings.hdr != "auto":
         chosen = facts.settings.hdr
@@ -200,7 +214,8 @@ def light(facts: Facts) -> Light:
     return kind
 
 
-def _refuse_dolby_alone(facts: Facts, transfer: int) -> None:
+def _note_dolby(facts: Facts, transfer: int) -> None:
+    """Dolby Vision beside a base layer is a finding; without one it is refused."""
     tag = facts.stream.codec_context.codec_tag.strip("\0 ")
     sides = cast("Iterable[SideData]", facts.first.side_data)
     if tag not in _DOLBY_TAGS and not any(side.type in _DOLBY_DATA for side in sides):
@@ -269,7 +284,9 @@ def other_streams(facts: Facts) -> Finding:
         # Data streams have no decoder, whatever PyAV's types say.
         context = cast("av.CodecContext | None", getattr(stream, "codec_context", None))
         name = context.codec.canonical_name if context is not None else ""
-        language = f" ({stream.language})" if stream.language not in {None, "und"} else ""
+        # A hostile film may have put commands for the terminal there.
+        tag = re.sub(r"\W", "", stream.language or "")
+        language = f" ({tag})" if tag not in {"", "und"} else ""
         cover = stream.type == "video" and stream.disposition & av.stream.Disposition.attached_pic
         others.append(
             f"{'cover art' if cover else stream.type} {name}{language}".replace("  ", " ")

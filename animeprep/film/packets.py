@@ -82,11 +82,6 @@ class Packets:
         return self._are(Kind.DISPOSABLE) & highest
 
     @property
-    def damaged(self) -> bool:
-        """Whether any packet does not follow its codec's syntax, or is flagged as corrupt."""
-        return bool(self._are(Kind.BROKEN | _CORRUPT).any())
-
-    @property
     def timed(self) -> bool:
         """Whether each shown picture has a timestamp."""
         return bool((self.pts[self.shown] != MISSING).all())
@@ -102,6 +97,11 @@ class Packets:
         """Index of a picture → its presentation time, seconds."""
         return np.asarray(self.pts[self.order] * float(self.time_base), np.float64)
 
+    def seconds_at(self, position: int) -> float | None:
+        """Presentation time of the packet at a position; None where it has none."""
+        pts = int(self.pts[position])
+        return None if pts == MISSING else float(pts * self.time_base)
+
     def why_counting(self) -> str | None:
         """Why pictures cannot be numbered by their timestamps; None where they can."""
         pts = self.pts[self.shown]
@@ -110,7 +110,7 @@ class Packets:
             (not len(pts), "there are no pictures"),
             (not self.timed, "timestamps are missing"),
             (len(np.unique(pts)) < len(pts), "timestamps repeat"),
-            (self.damaged, "packets are broken"),
+            (self._are(Kind.BROKEN | _CORRUPT).any(), "packets are broken"),
         )
         reason = next((reason for holds, reason in reasons if holds), None)
         if reason is None and not self._starts_afresh():

@@ -161,12 +161,22 @@ def _numbering(packets: Packets, why: str | None) -> str:
 
 @dataclass
 class _Seen:
-    """What the pictures that were looked at say."""
+    """What the pictures that were looked at say.
+
+    Attributes:
+        film: as its tags describe it.
+        meter: of fields.
+        bars: (width, height) as stored → what is bar in pictures of that size.
+        strange: whether a picture came whose timestamp no packet has.
+        disordered: whether timestamps went back from one picture to the next.
+        peak: brightest light, in units of white.
+        whole: whether all of the film was looked at.
+    """
 
     film: Film
     meter: FieldMeter = field(default_factory=FieldMeter)
     bars: dict[tuple[int, int], Bars] = field(default_factory=dict)
-    strange: int = 0
+    strange: bool = False
     disordered: bool = False
     peak: float = 1.0
     whole: bool = False
@@ -179,7 +189,7 @@ class _Seen:
         """Look at consecutive pictures."""
         count, last = 0, None
         for count, frame in enumerate(self.meter.watch(frames), 1):
-            self.strange += frame.pts not in self._times
+            self.strange |= frame.pts not in self._times
             # FFmpeg makes times up for pictures in AVI, in the order of decoding.
             self.disordered |= last is not None and frame.pts is not None and frame.pts <= last
             last = frame.pts

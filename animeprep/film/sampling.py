@@ -93,10 +93,15 @@ class Chooser:
 
 
 def indexes(film: Film, selection: Selection) -> NDArray[np.intp]:
-    """The wanted indexes of a film whose pictures are numbered by timestamps."""
+    """The wanted indexes of a film.
+
+    Exact where its pictures are numbered by timestamps; of others about what there will be.
+    """
     chooser, packets = Chooser(selection), film.packets
     keys = packets.keys[packets.order]
     times = packets.times - film.start
+    if not film.timed:
+        times = np.arange(len(keys)) / (film.rate or 1)
     return np.array(
         [i for i in range(len(times)) if chooser(i, float(times[i]), key=bool(keys[i]))], np.intp
     )

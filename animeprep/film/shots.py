@@ -45,24 +45,23 @@ def find_shots(film: Film, alive: Callable[[], None]) -> tuple[list[int], int]:
         reading = Reading(container, stream, packets, threaded=True, alive=alive)
         frames = reading.frames(everything(packets), Decoding())
         rate = str(stream.average_rate or 25)
-        counted = itertools.count()
-        progressive = undone(frames, film.fields, film.field_order, rate)
-        cuts = list(_cuts(frame for frame, _ in zip(progressive, counted, strict=False)))
-        total = next(counted)
+        cuts, total = _cuts(undone(frames, film.fields, film.field_order, rate))
     if not film.by_timestamps:
         return [0, *(ordinal for ordinal, _ in cuts if ordinal)], total
     index_of = {int(packets.pts[at]): index for index, at in enumerate(packets.order)}
     return [0, *sorted(index_of[pts] for _, pts in cuts if index_of.get(pts))], film.pictures
 
 
-def _cuts(frames: Iterator[VideoFrame]) -> Iterator[tuple[int, int]]:
-    """Ordinal and timestamp of each picture that begins a shot, but for the first."""
+def _cuts(frames: Iterator[VideoFrame]) -> tuple[list[tuple[int, int]], int]:
+    """(ordinal, timestamp) of all that begin a shot but for the first; the number of pictures."""
+    cuts: list[tuple[int, int]] = []
+    count = 0
     graph: av.filter.Graph | None = None
     size = (0, 0)
     after_black = False
-    for ordinal, frame in enumerate(frames):
+    for count, frame in enumerate(frames, 1):
         # Pictures of another size are another shot.
-        begins = ordinal > 0 and size != (frame.width, frame.height)
+        begins = count > 1 and size != (frame.width, frame.height)
         if graph is None or begins:
             size = (frame.width, frame.height)
             graph = _detector(frame)
@@ -74,7 +73,8 @@ def _cuts(frames: Iterator[VideoFrame]) -> Iterator[tuple[int, int]]:
             begins |= after_black and not is_black
             after_black = is_black
         if begins:
-            yield ordinal, pts
+            cuts.append((count - 1, pts))
+    return cuts, count
 
 
 def _detector(frame: VideoFrame) -> av.filter.Graph:

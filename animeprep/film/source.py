@@ -167,6 +167,11 @@ class Film:
     findings: tuple[Finding, ...]
     packets: Annotated[InstanceOf[Packets], Field(exclude=True)]
 
+    def seconds_at(self, position: int) -> float | None:
+        """When the picture of a packet is shown, from the film's beginning; None where unknown."""
+        seconds = self.packets.seconds_at(position)
+        return None if seconds is None else round(seconds - self.start, 6)
+
     @property
     def area(self) -> Box | None:
         """The picture inside letterbox bars, for pictures of the first one's size."""

@@ -1,7 +1,7 @@
 """The process in which a film is decoded: takes one job on standard input, answers on output.
 
 A decoder that meets a hostile film may hang, crash, or be taken over; so it works here, and only
-JSON and pixels come out (see `process`).
+JSON and pixels come out (see `team`).
 """
 
 import json

@@ -237,7 +237,6 @@ def test_the_list_orders_pictures_as_they_are_shown(film_of, name, suffix):
     assert len(packets) == len(heard) == COUNT
     assert packets.known
     assert packets.timed
-    assert not packets.damaged
     assert packets.why_counting() is None
     assert packets.pts[packets.order].tolist() == sorted(decoded(path))
 

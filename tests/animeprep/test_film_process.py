@@ -29,7 +29,7 @@ from animeprep.film import (
     Selection,
     pictures,
     probe,
-    process,
+    team,
 )
 from animeprep.film import shots as shots_of
 from animeprep.film.decode import Job, decode
@@ -69,9 +69,9 @@ def within(seconds):
 @pytest.fixture(autouse=True)
 def _fresh_workers():
     """No worker waits for another job on a film of an earlier test."""
-    process.dismiss_all()
+    team.dismiss_all()
     yield
-    process.dismiss_all()
+    team.dismiss_all()
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def program(deed, after=5, only="film"):
 
 
 def misbehaving(monkeypatch, *how, **more):
-    monkeypatch.setattr("animeprep.film.process._PROGRAM", program(*how, **more))
+    monkeypatch.setattr("animeprep.film.team.PROGRAM", program(*how, **more))
     monkeypatch.setattr("animeprep.film.process.cores", lambda: 1)
 
 
@@ -283,7 +283,7 @@ def talking(monkeypatch, data, length=None):
     """A worker that says something else than it should, and stays."""
     start = b"" if length is None else length.to_bytes(4, "little")
     monkeypatch.setattr(
-        "animeprep.film.process._PROGRAM",
+        "animeprep.film.team.PROGRAM",
         f"import os, time; os.write(1, {start + data!r}); time.sleep(60)",
     )
     monkeypatch.setattr("animeprep.film.process.cores", lambda: 1)
@@ -364,7 +364,7 @@ def test_who_stops_early_leaves_no_process_and_no_thread(monkeypatch, path):
     next(coming)
     assert children() > before
     coming.close()  # type: ignore[attr-defined]  # it is a generator
-    process.dismiss_all()
+    team.dismiss_all()
     assert children() == before
     assert threading.active_count() == threads
 
@@ -377,7 +377,7 @@ def test_a_worker_that_died_while_it_waited_is_replaced(path):
     for worker in children() - before:
         os.kill(worker, signal.SIGKILL)
     with within(SOON):
-        while any(worker.lives for waiting in process._IDLE.values() for worker in waiting):
+        while any(worker.lives for waiting in team._IDLE.values() for worker in waiting):
             time.sleep(0.01)
         found = list(pictures(film, Selection(every=9)))
     assert same(found, in_process(film, Selection(every=9))[0])
@@ -388,11 +388,11 @@ def test_a_killed_parent_leaves_no_worker(path):
     script = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        from animeprep.film import FilmSettings, Selection, pictures, process
+        from animeprep.film import FilmSettings, Selection, pictures, process, team
         from animeprep.film.probe import examine
         film = examine(Path({str(path)!r}), FilmSettings())
         process.cores = lambda: 1
-        process._PROGRAM = {program("time.sleep(3600)")!r}
+        team.PROGRAM = {program("time.sleep(3600)")!r}
         for picture in pictures(film, Selection()):
             print(picture.index, flush=True)
     """)
