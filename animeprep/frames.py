@@ -3,77 +3,53 @@
 The report on reproducing CartoonGAN that this project starts from takes every 50th picture.
 """
 
-import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from animeprep.boxes import Picture
-from animeprep.dataset import FRAMES, Dataset
+from animeprep.dataset import FRAMES, LEFT_OUT, Dataset
 from animeprep.errors import AnimeprepError, FilmError, InputError, PictureError
-from animeprep.files import sha256, sweep_parts, write_atomic, writing
+from animeprep.files import sha256, sweep_parts, writing
 from animeprep.film import (
     Decoding,
     Film,
     FilmPicture,
     FilmRules,
     Selection,
+    Tick,
     identify,
     pictures,
     probe,
     shots,
 )
 from animeprep.film.sampling import indexes
-from animeprep.film.shots import candidates, shot_of
-from animeprep.folders import DROPPED, FAILED, KEPT, MADE, Summary
-from animeprep.gates import sharpness
-from animeprep.images import decode_rgb, encode_png, is_image, list_images, read_bytes
+from animeprep.film.shots import shot_of
+from animeprep.folders import FAILED, KEPT, MADE, Summary
+from animeprep.frame_writer import BEGUN, FrameWriter, Sieve, write_frame
+from animeprep.images import decode_rgb, is_image, list_images, read_bytes
 from animeprep.names import slug
 from animeprep.progress import progress
 from animeprep.records import Record, Records
+from animeprep.scenes import Scenes, sharpest
 from animeprep.settings import Settings
+from animeprep.times import Time
 
 STAGE = "frames"
 FILMS = "films"
-_ENCODERS = 2
 #: Corrupt packets that are named in a film's record.
 MAX_LISTED = 100
 
-#: Status of a film whose pictures are being taken, and of a picture that is being written: what a
-#: killed run leaves is known, and taken anew or removed.
-BEGUN = "begun"
 HINT = "look at its length with `animeprep info`"
-
-
-def seconds_of(text: object) -> object:
-    """Seconds of a time: `90`, `1:30` or `0:01:30.5`; anything else as it is.
-
-    >>> seconds_of("1:30"), seconds_of("0:01:30.5"), seconds_of(2.5)
-    (90.0, 90.5, 2.5)
-
-    Raises:
-        ValueError: a text that is no time.
-    """
-    if not isinstance(text, str):
-        return text
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
-        raise ValueError(f"{text} is no time; write 90, 1:30 or 0:01:30.5")
-    parts = [float(part) for part in text.split(":")]
-    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
-
-
-#: Seconds from the film's beginning.
-Time = Annotated[float, BeforeValidator(seconds_of), Field(ge=0)]
 
 
 class FrameSettings(Settings):
     """Which pictures to take."""
+
+    ALTERNATIVES = (("every", "every_seconds"),)
 
     every: int = Field(default=50, ge=1)
     """take pictures 0, N, 2N, … of each film, in presentation order"""
@@ -104,11 +80,9 @@ class FrameSettings(Settings):
     """number the shots with the other samples, too; decodes every picture"""
 
     @model_validator(mode="after")
-    def _must_agree(self) -> Self:
+    def _start_before_end(self) -> Self:
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise ValueError(f"start, {self.start:g} s, is not before end, {self.end:g} s")
-        if {"every", "every_seconds"} <= self.model_fields_set and self.every_seconds is not None:
-            raise ValueError("every and every-seconds are two ways of sampling: give one")
         return self
 
     def selection(self) -> Selection:
@@ -119,90 +93,6 @@ class FrameSettings(Settings):
         if self.sample == "keyframes":
             return replace(all_in, keys=True)
         return replace(all_in, every=self.every, every_seconds=self.every_seconds)
-
-
-class Sieve(Protocol):
-    """Decides, while a film is read, which of the sampled pictures are written."""
-
-    def knows(self, name: str) -> bool:
-        """Whether a picture was judged before, so that it need not be seen again."""
-        ...
-
-    def judge(self, name: str, picture: Picture) -> bool:
-        """Look at a picture and say whether to write it."""
-        ...
-
-    def written(self, name: str, digest: str) -> None:
-        """Told once a picture lies in its file, with the file's SHA-256."""
-        ...
-
-
-@dataclass
-class _Run:
-    """What one run of the stage works with."""
-
-    dataset: Dataset
-    records: Records
-    summary: Summary
-    sieve: Sieve | None
-    waiting: deque[Future[Record]] = field(default_factory=deque)
-    encoders: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(_ENCODERS, thread_name_prefix="png")
-    )
-
-    def is_done(self, name: str, look: str | None = None) -> bool:
-        """Whether an earlier run wrote the picture, or looked at it and left it out.
-
-        Args:
-            name: of the frame.
-            look: fingerprint of what decides on the pixels of a film's pictures.
-        """
-        for record in self.records.of(name):
-            if record.get("settings") != look:
-                return False
-            if record["status"] == MADE:
-                return self.dataset.path(name).exists()
-            if record["status"] == DROPPED:
-                return self.sieve is not None and self.sieve.knows(name)
-        return False
-
-    def take(self, name: str, picture: Picture, origin: dict[str, Any]) -> None:
-        """Have a picture written in the background, or recorded as left out."""
-        record: Record = {"file_name": name, "status": MADE, **origin}
-        if self.sieve is not None and not self.sieve.judge(name, picture):
-            _unwrite(self.dataset.path(name), picture)
-            self.finish({**record, "status": DROPPED})
-            return
-        self.records.put(name, [{**record, "status": BEGUN}])
-        self.waiting.append(self.encoders.submit(_write, self.dataset.path(name), picture, record))
-        while len(self.waiting) > 2 * _ENCODERS:
-            self.finish(self.waiting.popleft().result())
-
-    def finish(self, record: Record) -> None:
-        """Record a picture."""
-        name = record["file_name"]
-        if self.sieve is not None and record["status"] == MADE:
-            self.sieve.written(name, record["sha256"])
-        self.records.put(name, [record])
-        self.summary.counts[record["status"]] += 1
-
-    def drain(self) -> None:
-        """Wait for the pictures that are being written."""
-        while self.waiting:
-            self.finish(self.waiting.popleft().result())
-
-
-def _write(path: Path, picture: Picture, record: Record) -> Record:
-    data = encode_png(picture)
-    write_atomic(path, data)
-    return {**record, "sha256": sha256(data)}
-
-
-def _unwrite(path: Path, picture: Picture) -> None:
-    """Remove a picture that a killed run wrote and had no time to record."""
-    if path.exists() and path.read_bytes() == encode_png(picture):
-        with writing(path):
-            path.unlink()
 
 
 def frames(
@@ -231,7 +121,7 @@ def frames(
         InputError: none of the inputs could be used.
         OutputError: a picture cannot be written.
     """
-    run = _Run(dataset, dataset.records(STAGE), Summary(STAGE, dry_run=dry_run), sieve)
+    run = FrameWriter(dataset, dataset.records(STAGE), Summary(STAGE, dry_run=dry_run), sieve)
     films, stills, problems = _sort_out(inputs)
     for path in films:
         try:
@@ -252,8 +142,18 @@ def frames(
         run.summary.problems.append(str(problem))
     if not dry_run:
         run.records.tidy()
-        sweep_parts(dataset.root / FRAMES)
+        for folder in ("", FRAMES, LEFT_OUT):
+            sweep_parts(dataset.root / folder)
+        _name_the_unknown(rules or FilmRules(), run)
     return run.summary
+
+
+def _name_the_unknown(rules: FilmRules, run: FrameWriter) -> None:
+    """Tell of settings for a film that this dataset does not have, which may be misspelt."""
+    ledger = run.dataset.records(FILMS)
+    known = {name for record in ledger for name in (record["file_name"], record["source"])}
+    for name in sorted(rules.named.keys() - known):
+        run.summary.problems.append(f'animeprep.toml: [films."{name}"]: there is no such film here')
 
 
 def _sort_out(inputs: list[Path]) -> tuple[list[Path], list[Path], list[AnimeprepError]]:
@@ -262,12 +162,19 @@ def _sort_out(inputs: list[Path]) -> tuple[list[Path], list[Path], list[Animepre
     stills: list[Path] = []
     problems: list[AnimeprepError] = []
     for path in inputs:
-        if path.is_dir():
-            found = list_images(path, recursive=True)
-            stills += found
-            if not found:
-                problems.append(InputError(path, "there are no pictures in this folder"))
-        elif not path.exists():
+        try:
+            is_folder, is_there = path.is_dir(), path.exists()
+            pictures_in = list_images(path, recursive=True) if is_folder else []
+        except OSError as error:
+            problems.append(InputError(path, f"cannot be looked at ({error.strerror})"))
+            continue
+        if pictures_in:
+            stills += pictures_in
+        elif is_folder:
+            problems.append(
+                InputError(path, "there are no pictures in this folder", "films are named singly")
+            )
+        elif not is_there:
             problems.append(InputError(path, "there is no such file", "check the name"))
         elif is_image(path) and path.suffix.lower() != ".gif":
             stills.append(path)
@@ -279,7 +186,9 @@ def _sort_out(inputs: list[Path]) -> tuple[list[Path], list[Path], list[Animepre
 class _Sampling:
     """Takes the pictures of one film; what was taken of it under other settings goes."""
 
-    def __init__(self, run: _Run, path: Path, settings: FrameSettings, rules: FilmRules) -> None:
+    def __init__(
+        self, run: FrameWriter, path: Path, settings: FrameSettings, rules: FilmRules
+    ) -> None:
         self.work = run
         self.path = path
         self.settings = settings
@@ -301,7 +210,7 @@ class _Sampling:
             return
         film = probe(self.path, self.film_settings, more_to_come=not dry_run)
         if dry_run:
-            counts["to do"] += self._estimate(film)
+            self._estimate(film)
             return
         if film.film_id != self.film_id:
             raise FilmError(self.path, "changed while it was read", "run the command again")
@@ -323,7 +232,7 @@ class _Sampling:
         announced = self.ledger.of(self.film_id)
         if not announced:
             return False
-        if announced[0].get("content", self.content) != self.content:
+        if announced[0]["content"] != self.content:
             raise FilmError(
                 self.path, f"another film of this dataset is {self.film_id}, too", "rename this one"
             )
@@ -337,14 +246,13 @@ class _Sampling:
     def _fingerprint(self) -> str:
         return f"{self.settings.fingerprint()}-{self.look}"
 
-    def _estimate(self, film: Film) -> int:
-        """How many pictures there will be, as far as it can be told without decoding."""
+    def _estimate(self, film: Film) -> None:
+        """Count what there is to do, as far as it can be told without decoding."""
         if self.settings.sample == "scenes":
-            return 1
-        if film.by_timestamps:
-            return len(indexes(film, self.settings.selection()))
-        estimate = -(-film.pictures // self.settings.every) or 1
-        return min(estimate, self.settings.max or estimate)
+            self.work.summary.counts["films to look for shots in"] += 1
+        else:
+            # Of films that are counted, about: their pictures are taken for evenly spaced.
+            self.work.summary.counts["to do"] += len(indexes(film, self.settings.selection()))
 
     def _take_all(self, film: Film, decoding: Decoding) -> list[int]:
         """Take the wanted pictures; returns where shots begin, where that was asked for."""
@@ -357,19 +265,23 @@ class _Sampling:
         with progress(f"frames {self.path.name}", len(film.packets)) as advance:
             tick = lambda count: advance(by=count)  # noqa: E731 - a name for a line
             if scenes:
-                # Of films that are counted only reading tells which shots lie in the window.
                 found = self._sharpest(film, [*begins, total], decoding, tick)
             else:
                 found = self._selected(film, decoding, tick)
-            for picture in islice(found, self.settings.max if scenes else None):
+            for picture in found:
                 self._take(picture, begins)
         if not self.taken:
             raise FilmError(self.path, "none of its pictures was asked for", HINT)
         return begins
 
-    def _selected(
-        self, film: Film, decoding: Decoding, tick: Callable[[int], None]
+    def _sharpest(
+        self, film: Film, bounds: list[int], decoding: Decoding, tick: Tick
     ) -> Iterator[FilmPicture]:
+        settings = self.settings
+        scenes = Scenes(bounds, settings.per_shot, settings.candidates, settings.max)
+        return sharpest(film, settings.selection(), scenes, decoding, tick)
+
+    def _selected(self, film: Film, decoding: Decoding, tick: Tick) -> Iterator[FilmPicture]:
         """What every N-th and key picture sampling takes; without pixels what is there."""
         done = frozenset(
             record["index"]
@@ -377,38 +289,7 @@ class _Sampling:
             if self.work.is_done(record["file_name"], self.look)
         )
         selection = self.settings.selection()
-        yield from pictures(film, selection, skip=done, decoding=decoding, tick=tick)
-
-    def _sharpest(
-        self,
-        film: Film,
-        bounds: list[int],
-        decoding: Decoding,
-        tick: Callable[[int], None],
-    ) -> Iterator[FilmPicture]:
-        """The sharpest candidate of each stretch of each shot."""
-        group_of = candidates(bounds, self.settings.per_shot, self.settings.candidates)
-        selection = self.settings.selection()
-        if film.by_timestamps:
-            window = set(indexes(film, selection).tolist())
-            group_of = {index: group for index, group in group_of.items() if index in window}
-        if self.settings.max is not None and film.by_timestamps:
-            first = set(sorted(set(group_of.values()))[: self.settings.max])
-            group_of = {index: group for index, group in group_of.items() if group in first}
-        selection = replace(selection, only=tuple(sorted(group_of)))
-        waiting = Counter(group_of.values())
-        best: dict[int, tuple[float, int, FilmPicture]] = {}
-        for found in pictures(film, selection, decoding=decoding, tick=tick):
-            group = group_of[found.index]
-            waiting[group] -= 1
-            # Of equally sharp ones the earlier.
-            one = (-sharpness(found.rgb), found.index, found)
-            best[group] = min(best.get(group, one), one, key=lambda known: known[:2])
-            if not waiting[group]:
-                yield best.pop(group)[2]
-        for group in sorted(best):
-            # Some of its candidates could not be decoded.
-            yield best[group][2]
+        return pictures(film, selection, skip=done, decoding=decoding, tick=tick)
 
     def _take(self, picture: FilmPicture, begins: list[int]) -> None:
         name = frame_name(self.film_id, picture.index)
@@ -437,7 +318,7 @@ class _Sampling:
 
     def _note(self, film: Film, decoding: Decoding, begins: list[int], more: Record) -> None:
         """Record the film: what was found and done, and what happened."""
-        area, corrupt_at = film.area, sorted(decoding.corrupt_at.items())
+        area = film.area
         record: Record = {
             "file_name": film.path.name,
             **more,
@@ -450,8 +331,11 @@ class _Sampling:
             "stored_size": [film.width, film.height],
             "rate": film.rate,
             "pictures": decoding.pictures,
-            "corrupt": decoding.corrupt,
-            "corrupt_at": [list(where) for where in corrupt_at[:MAX_LISTED]],
+            "corrupt": len(decoding.corrupt),
+            "corrupt_at": [
+                [position, film.seconds_at(position)]
+                for position in sorted(decoding.corrupt)[:MAX_LISTED]
+            ],
             "lost": decoding.lost,
             "area": [area.left, area.top, area.width, area.height] if area else None,
             "findings": [asdict(finding) for finding in film.findings],
@@ -467,12 +351,11 @@ class _Sampling:
         for figure, count in (("packets", film.pictures), ("decoded", decoding.decoded)):
             summary.figures[figure] = summary.figures.get(figure, 0) + count
         if decoding.corrupt:
-            summary.reasons["corrupt packets"] += decoding.corrupt
-            _, seconds = min(decoding.corrupt_at.items())
+            summary.reasons["corrupt packets"] += len(decoding.corrupt)
+            seconds = film.seconds_at(min(decoding.corrupt))
             first = f", the first at {seconds:.3f} s" if seconds is not None else ""
-            summary.problems.append(
-                f"{self.path}: corrupt packets skipped: {decoding.corrupt}{first}"
-            )
+            told = f"{self.path}: corrupt packets skipped: {len(decoding.corrupt)}{first}"
+            summary.problems.append(told)
         if decoding.lost:
             summary.reasons["undecodable pictures"] += decoding.lost
             summary.problems.append(f"{self.path}: wanted pictures lost: {decoding.lost}")
@@ -487,7 +370,7 @@ def frame_name(film_id: str, index: int) -> str:
     return f"{FRAMES}/{film_id}_{index:07d}.png"
 
 
-def _forget_unwanted(run: _Run, known: Iterable[Record], taken: set[str]) -> None:
+def _forget_unwanted(run: FrameWriter, known: Iterable[Record], taken: set[str]) -> None:
     for record in known:
         name = record["file_name"]
         path = run.dataset.path(name)
@@ -502,7 +385,7 @@ def _forget_unwanted(run: _Run, known: Iterable[Record], taken: set[str]) -> Non
 
 
 def _take_stills(
-    run: _Run, stills: list[Path], problems: list[AnimeprepError], *, dry_run: bool
+    run: FrameWriter, stills: list[Path], problems: list[AnimeprepError], *, dry_run: bool
 ) -> None:
     with progress("frames: stills", len(stills)) as advance:
         for path in stills:
@@ -552,4 +435,4 @@ def restore(dataset: Dataset, films: list[Path], names: set[str], rules: FilmRul
 
 def _restored(dataset: Dataset, records: Records, name: str, picture: Picture) -> None:
     record = {**records.of(name)[0], "status": MADE}
-    records.put(name, [_write(dataset.path(name), picture, record)])
+    records.put(name, [write_frame(dataset.path(name), picture, record)])

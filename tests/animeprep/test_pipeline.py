@@ -149,8 +149,8 @@ def stop_at(monkeypatch, module, name, call):
 
 
 STOPS = [
-    ("animeprep.frames", "_write", 0),
-    ("animeprep.frames", "_write", 4),
+    ("animeprep.frame_writer", "write_frame", 0),
+    ("animeprep.frame_writer", "write_frame", 4),
     ("animeprep.pipeline", "examine", 9),
     ("animeprep.pipeline", "examine", 18),
     ("animeprep.pipeline", "dedup", 0),
