@@ -44,10 +44,8 @@ def _stage_settings(kind: type[Kind], table: str, dataset: Path, values: dict[st
         UsageError: a value is out of its bounds, or the recipe cannot be used.
     """
     chosen = {k: v for k, v in given(values).items() if k in kind.model_fields}
-    behind = Recipe(dataset).values(table)
-    for one, other in (("every", "every_seconds"), ("every_seconds", "every")):
-        if one in chosen:
-            behind.pop(other, None)
+    replaced = {name for names in kind.ALTERNATIVES if chosen.keys() & set(names) for name in names}
+    behind = {k: v for k, v in Recipe(dataset).values(table).items() if k not in replaced}
     return make_settings(kind, {**behind, **chosen})
 
 

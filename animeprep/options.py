@@ -5,6 +5,8 @@ help stand in one place.
 """
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import UnionType
@@ -106,12 +108,20 @@ def tell(summaries: Iterable[Summary], *, as_json: bool) -> int:
     for summary in summaries:
         told.append(summary)
         if not as_json:
-            click.echo(_line(summary))
+            _say(_line(summary))
         for problem in summary.problems:
             click.echo(f"  {problem}", err=True)
     if as_json:
         click.echo(json.dumps([summary.as_dict() for summary in told], ensure_ascii=False))
     return 1 if any(summary.counts[FAILED] for summary in told) else 0
+
+
+def _say(line: str) -> None:
+    """Print a line; where whoever reads, `head` say, has enough, the work goes on in silence."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(summary: Summary) -> str:

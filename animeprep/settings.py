@@ -1,6 +1,8 @@
 """The base of all settings: typed, documented for each field, checked when made."""
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from animeprep.files import sha256
 
@@ -9,6 +11,17 @@ class Settings(BaseModel):
     """Base of all stages' settings: frozen, checked when made, unknown names refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    #: Groups of fields that are ways of saying the same: at most one of each is given.
+    ALTERNATIVES: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for names in self.ALTERNATIVES:
+            given = [name.replace("_", "-") for name in names if name in self.model_fields_set]
+            if len(given) > 1:
+                raise ValueError(f"{' and '.join(given)} say the same in other ways: give one")
+        return self
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any value."""

@@ -348,7 +348,10 @@ def test_other_film_settings_take_the_pictures_anew(film, call, here, times_of):
             ("--every-seconds", "0"),
             "--every-seconds: Input should be greater than or equal to 0.001",
         ),
-        (("--every", "10", "--every-seconds", "2"), "are two ways of sampling: give one"),
+        (
+            ("--every", "10", "--every-seconds", "2"),
+            "every and every-seconds say the same in other ways: give one",
+        ),
         (("--start", "4", "--end", "2"), "start, 4 s, is not before end, 2 s"),
         (("--pixel-aspect", "wide"), "--pixel-aspect: 'wide' is not understood; it is the width"),
         (("--background", "red"), "--background: 'red' is not understood; it is the colour"),
