@@ -1,27 +1,40 @@
 """Real photos: cropped for training, some held out. Verb: photos.
 
-Whether a photo is held out is decided by its content, and once decided it stays: adding photos
-later moves none from one side to the other.
+Near copies (a burst, one photo compressed twice) fall on one side. Which one is decided by content,
+and once decided it stays: adding photos later moves none from one side to the other.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import xor
 from pathlib import Path
 
+import joblib
+import numpy as np
 from pydantic import Field
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from animeprep.boxes import Picture
 from animeprep.crop import CropSettings, crops_of
 from animeprep.dataset import PHOTO, VAL, Dataset
-from animeprep.errors import InputError
+from animeprep.errors import InputError, PictureError
 from animeprep.files import sha256
-from animeprep.folders import Made, Summary, run_stage
-from animeprep.images import list_images, read_bytes, scale_short_side
+from animeprep.folders import SKIPPED, Made, Summary, run_stage, workers_for
+from animeprep.hamming import distances
+from animeprep.hashes import THRESHOLDS, Hash, hash_file
+from animeprep.images import is_image, list_images, read_bytes, scale_short_side
 from animeprep.names import slug
+from animeprep.records import Records
 
 STAGE = "photos"
 #: Held-out photos are kept whole, scaled down to this short side where they are larger, pixels.
 VAL_SHORT_SIDE = 512
-_HELD_OUT = " held out"
+#: Photos whose 256-bit perceptual hashes differ in at most this many bits are near copies.
+NEAR = THRESHOLDS["phash-256"]["normal"]
+_SUFFIX = {True: " held out", False: "", None: " near both sides"}
 
 
 class PhotoSettings(CropSettings):
@@ -29,29 +42,77 @@ class PhotoSettings(CropSettings):
 
     count: int = Field(default=4, ge=1, le=64)
     """crops of each photo, where that many fit"""
+    avoid: bool = False
+    """keep clear of lettering and dark bars"""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """share of the photos that training never sees"""
 
 
-def held_out(names: set[str], share: float, before: Mapping[str, bool] | None = None) -> set[str]:
-    """Which photos are held out: by the hash in their names, at least one of two or more.
+def sides(
+    hashes: Mapping[str, Hash], share: float, before: Mapping[str, bool] | None = None
+) -> dict[str, bool | None]:
+    """Which photos are held out: cluster by cluster, at least one of two or more.
+
+    Photos that are near each other, or linked by others that are, form a cluster. Its side is
+    that of the photos near it that are decided, or else follows from the digests in its names.
 
     Args:
-        names: of photos, ending in a hyphen and 8 hexadecimal digits.
-        share: how many of them, 0..1.
+        hashes: perceptual hashes by name, which ends in a hyphen and 8 hexadecimal digits.
+        share: how much of the photos to hold out, 0..1.
         before: which are held out and which are not by an earlier run; they stay where they are.
 
-    >>> sorted(held_out({"a-00000000", "b-80000000", "c-ffffffff"}, 0.4))
-    ['a-00000000']
+    Returns:
+        Whether each is held out; None for what is near to photos on both sides.
+
+    >>> a, b, c = (np.full(32, level, np.uint8) for level in (0, 15, 255))
+    >>> photos = {"a-00000000": a, "a_again-f0000000": a, "b-80000000": b, "c-ffffffff": c}
+    >>> sorted(name for name, held in sides(photos, 0.6).items() if held)
+    ['b-80000000']
+    >>> sorted(name for name, held in sides(photos, 0.95).items() if held)
+    ['a-00000000', 'a_again-f0000000', 'b-80000000']
     """
-    ordered = sorted(names, key=lambda name: name.rsplit("-", 1)[1])
-    before = before or {}
-    free = [name for name in ordered if name not in before]
-    held = {name for name in free if int(name.rsplit("-", 1)[1], 16) < share * 2**32}
-    held |= {name for name in names if before.get(name)}
-    if share and not held and len(ordered) > 1:
-        held = set(free[:1])
-    return held - set(free[-1:]) if held == names else held
+    before = {name: side for name, side in (before or {}).items() if name in hashes}
+    free = sorted(hashes.keys() - before.keys())
+    answers: dict[str, bool | None] = {**before}
+    undecided = []
+    for cluster, near in _clusters(free, list(before), hashes):
+        touched = {before[name] for name in near}
+        if touched:
+            answers |= dict.fromkeys(cluster, touched.pop() if len(touched) == 1 else None)
+        else:
+            digests = {int(name[-8:], 16) for name in cluster}
+            undecided.append((reduce(xor, digests), cluster))
+    undecided.sort()
+    held = sum(digest < share * 2**32 for digest, _ in undecided)
+    if share and not held and True not in before.values():
+        held = 1
+    if held == len(undecided) and False not in before.values():
+        held -= 1
+    for position, (_, cluster) in enumerate(undecided):
+        answers |= dict.fromkeys(cluster, position < held)
+    return answers
+
+
+def _clusters(
+    free: Sequence[str], decided: Sequence[str], hashes: Mapping[str, Hash]
+) -> list[tuple[list[str], set[str]]]:
+    """The clusters of the free photos, each with the decided ones near to any of it."""
+    if not free:
+        return []
+    names = [*free, *decided]
+    table = np.array([hashes[name] for name in names])
+    near = [np.flatnonzero(distances(one, table) <= NEAR) for one in table[: len(free)]]
+    rows = np.repeat(np.arange(len(free)), [len(some) for some in near])
+    columns = np.concatenate(near)
+    inner = columns < len(free)
+    links = (np.ones(inner.sum()), (rows[inner], columns[inner]))
+    number = connected_components(coo_array(links, shape=(len(free),) * 2), directed=False)[1]
+    clusters: dict[int, tuple[list[str], set[str]]] = defaultdict(lambda: ([], set()))
+    for position, name in enumerate(free):
+        cluster, neighbours = clusters[int(number[position])]
+        cluster.append(name)
+        neighbours |= {names[other] for other in near[position] if other >= len(free)}
+    return list(clusters.values())
 
 
 def photos(
@@ -69,40 +130,79 @@ def photos(
         InputError: a folder is missing or without pictures.
         OutputError: a picture cannot be written.
     """
-    sources = _find(folders)
-    names = {path: f"{slug(path.stem)}-{_digest(path)}" for path in sources}
-    own = settings.fingerprint()
-    before = {
-        record["source"]: record["settings"].endswith(_HELD_OUT)
-        for record in dataset.records(STAGE)
-        if record.get("settings") in {own, own + _HELD_OUT}
-    }
-    held = held_out({*names.values(), *dataset.records(STAGE).sources()}, settings.held_out, before)
+    records = dataset.records(STAGE)
+    names, hashes = _look_at(_find(folders), records)
+    side = sides(hashes, settings.held_out, _before(records, set(names.values()), settings))
 
     def make(name: str, picture: Picture) -> list[Made]:
-        if name in held:
+        decision = {"hash": hashes[name].tobytes().hex(), "held_out": side[name]}
+        if side[name] is None:
+            reason = "near to photos in training and to held-out ones"
+            made = [Made(name, None, SKIPPED, {"reason": reason})]
+        elif side[name]:
             short = min(VAL_SHORT_SIDE, *picture.shape[:2])
-            return [Made(f"{VAL}/{name}.png", scale_short_side(picture, short))]
-        return crops_of(picture, name, PHOTO, settings)
+            made = [Made(f"{VAL}/{name}.png", scale_short_side(picture, short))]
+        else:
+            made = crops_of(picture, name, PHOTO, settings)
+        more = {**decision, "share": settings.held_out}
+        return [replace(one, fields={**one.fields, **more}) for one in made]
 
     return run_stage(
         dataset,
         STAGE,
-        sources,
+        list(names),
         make,
-        lambda name: own + _HELD_OUT if name in held else own,
+        lambda name: settings.fingerprint() + _SUFFIX[side.get(name)],
         name_of=names.__getitem__,
         forget=False,
         dry_run=dry_run,
     )
 
 
+def _before(records: Records, named: set[str], settings: PhotoSettings) -> dict[str, bool]:
+    """Which photos are held out: decided for the same share, or not named this time."""
+    return {
+        record["source"]: record["held_out"]
+        for record in records
+        if record.get("held_out") is not None
+        and (record["share"] == settings.held_out or record["source"] not in named)
+    }
+
+
+def _look_at(paths: list[Path], records: Records) -> tuple[dict[Path, str], dict[str, Hash]]:
+    """Names of photos, from their file name and content, and hashes, also of those recorded."""
+    hashes = {
+        record["source"]: np.frombuffer(bytes.fromhex(record["hash"]), np.uint8)
+        for record in records
+        if "hash" in record
+    }
+    pool = joblib.Parallel(n_jobs=workers_for(len(paths)), prefer="threads")
+    digests = pool(joblib.delayed(_digest)(path) for path in paths)
+    # In small letters, for file systems that take a name in capitals for the same.
+    names = {
+        path: f"{slug(path.stem).lower()}-{digest}"
+        for path, digest in zip(paths, digests, strict=True)
+    }
+    new = {name: path for path, name in names.items() if name not in hashes}
+    found = pool(joblib.delayed(_hash)(path) for path in new.values())
+    hashes |= {name: one for name, one in zip(new, found, strict=True) if one is not None}
+    return names, hashes
+
+
+def _hash(path: Path) -> Hash | None:
+    """The perceptual hash; None of a broken photo, which the driver records."""
+    try:
+        return hash_file(path, "phash-256", "fast")
+    except PictureError:
+        return None
+
+
 def _digest(path: Path) -> str:
     try:
         return sha256(read_bytes(path))[:8]
-    except InputError:
+    except PictureError:
         # The driver meets the same error again and records it.
-        return sha256(path.name.encode())[:8]
+        return sha256(bytes(path))[:8]
 
 
 def _find(folders: list[Path]) -> list[Path]:
@@ -110,8 +210,14 @@ def _find(folders: list[Path]) -> list[Path]:
     for folder in folders:
         if not folder.exists():
             raise InputError(folder, "there is no such folder", "check the name")
-        inside = [folder] if folder.is_file() else list_images(folder, recursive=True)
+        inside = [folder] if folder.is_file() else _pictures_in(folder)
         if not inside:
             raise InputError(folder, "there are no pictures in this folder", "name another")
         found += inside
     return found
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """Its pictures, and links to pictures that are gone, so that these are told."""
+    linked = (path for path in folder.rglob("*") if path.is_symlink() and not path.exists())
+    return list_images(folder, recursive=True) + sorted(filter(is_image, linked))

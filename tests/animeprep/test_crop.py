@@ -1,11 +1,13 @@
 # mypy: allow-untyped-calls
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from animeprep.crop import CropSettings, crop, draw_crops, prepare_size
+from animeprep.boxes import Box
+from animeprep.crop import CropSettings, clear_places, crop, crops_of, draw_crops, prepare_size
 from animeprep.dedup import DedupSettings, dedup
 from animeprep.errors import DatasetError
 from animeprep.gates import log_average
@@ -167,3 +169,255 @@ def test_impossible_settings_are_refused(values):
 def test_without_frames_the_verb_to_run_is_named(dataset):
     with pytest.raises(DatasetError, match="run `animeprep frames FILM` first"):
         crop(dataset, CropSettings())
+
+
+def plain_places(gray, side, contrast, avoided):
+    """Place by place."""
+    found = set()
+    for top in range(gray.shape[0] - side + 1):
+        for left in range(gray.shape[1] - side + 1):
+            rows, columns = slice(top, top + side), slice(left, left + side)
+            clear = not any(touch(Box(top, left, side, side), box) for box in avoided)
+            if clear and gray[rows, columns].std() >= contrast:
+                found.add((top, left))
+    return found
+
+
+def touch(one, other):
+    return (
+        one.top < other.top + other.height
+        and other.top < one.top + one.height
+        and one.left < other.left + other.width
+        and other.left < one.left + one.width
+    )
+
+
+@pytest.mark.parametrize("block", [7, 2048])
+def test_every_place_that_fits_is_drawn_and_no_other(monkeypatch, block):
+    monkeypatch.setattr("animeprep.crop._BLOCK", block)
+    rng = np.random.default_rng(0)
+    gray = np.zeros((44, 60), np.uint8)
+    gray[:, 25:] = rng.integers(0, 60, (44, 35))
+    picture = np.repeat(gray[..., None], 3, axis=2)
+    avoided = [Box(0, 50, 8, 10), Box(40, 0, 4, 20)]
+    expected = plain_places(gray, 32, 14, avoided)
+    # More places than can be wanted at once: other names draw others.
+    wanted = CropSettings(size=32, short_side=0, overlap=1, contrast=14, count=64)
+    drawn = {
+        (box.top, box.left)
+        for number in range(60)
+        for box in draw_crops(picture, str(number), wanted, avoided)
+    }
+    assert 20 < len(expected) < 13 * 29
+    assert drawn == expected
+
+
+def test_places_are_drawn_evenly():
+    lefts = [
+        box.left
+        for number in range(300)
+        for box in draw_crops(noise(64, 164), str(number), CropSettings(size=64, count=1))
+    ]
+    assert np.histogram(lefts, 5, (0, 101))[0].min() > 40
+
+
+def test_an_area_to_avoid_moves_no_crop_elsewhere():
+    picture = noise(300, 900)
+    wanted = CropSettings(size=64, short_side=0, count=6)
+    free = list(draw_crops(picture, "a", wanted))
+    area = Box(free[2].top + 30, free[2].left + 30, 5, 5)
+    clear = list(draw_crops(picture, "a", wanted, [area]))
+    assert not any(touch(box, area) for box in clear)
+    assert [box for box in free if not touch(box, area)][:2] == clear[:2]
+    assert len(clear) == 6
+
+
+AREAS = st.builds(
+    Box, st.integers(0, 190), st.integers(0, 190), st.integers(1, 90), st.integers(1, 90)
+)
+
+
+@given(
+    st.integers(70, 200),
+    st.integers(70, 200),
+    st.lists(AREAS, max_size=5),
+    st.sampled_from(["random", "grid"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_crop_touches_an_avoided_area(height, width, avoided, mode):
+    wanted = CropSettings(size=64, short_side=0, count=4, mode=mode)
+    for box in draw_crops(noise(height, width), "a", wanted, avoided):
+        assert not any(touch(box, area) for area in avoided)
+
+
+def test_places_that_are_clear():
+    assert clear_places((64, 64), 64, []).tolist() == [[True]]
+    assert clear_places((64, 64), 64, [Box(0, 0, 1, 1)]).tolist() == [[False]]
+    assert clear_places((100, 100), 64, [Box(0, 0, 100, 100)]).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "corners"),
+    [
+        (64, 64, [(0, 0)]),
+        (100, 64, [(18, 0)]),
+        (128, 192, [(0, 0), (0, 64), (0, 128), (64, 0), (64, 64), (64, 128)]),
+        (64, 201, [(0, 0), (0, 68), (0, 137)]),
+    ],
+)
+def test_a_grid_holds_all_that_fit_evenly_spread(height, width, corners):
+    wanted = CropSettings(size=64, mode="grid", short_side=0)
+    boxes = list(draw_crops(noise(height, width), "any", wanted))
+    assert boxes == [Box(top, left, 64, 64) for top, left in corners]
+
+
+def test_a_grid_leaves_flat_tiles_out():
+    picture = noise(128, 128)
+    picture[:64, 64:] = 90
+    boxes = list(draw_crops(picture, "a", CropSettings(size=64, mode="grid", short_side=0)))
+    assert [(box.top, box.left) for box in boxes] == [(0, 0), (64, 0), (64, 64)]
+
+
+def test_resize_squashes_the_whole_picture(dataset, put, scene):
+    put("frames", a=scene(1, 300, 900), flat=np.full((300, 400, 3), 90, np.uint8))
+    summary = crop(dataset, CropSettings(mode="resize"))
+    assert summary.reasons == {"no part has content": 1}
+    assert (crops(dataset)["a_0.png"] == resize(scene(1, 300, 900), 256, 256)).all()
+    [record] = dataset.records("crop").of("frames/a.png")
+    assert record["box"] == [0, 0, 256, 256]
+    assert record["scaled_size"] == [256, 256]
+
+
+def subtitled(picture, text="ALL THAT WE SEE OR SEEM"):
+    drawn = picture.copy()
+    for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
+        cv2.putText(drawn, text, (230, 480), cv2.FONT_HERSHEY_SIMPLEX, 1, colour, width)
+    return drawn
+
+
+def logoed(picture):
+    drawn = picture.copy()
+    cv2.rectangle(drawn, (780, 30), (860, 70), (255, 255, 255), 3)
+    cv2.putText(drawn, "TV", (795, 62), cv2.FONT_HERSHEY_SIMPLEX, 1, (255, 255, 255), 3)
+    return drawn
+
+
+SUBTITLE, LOGO = Box(456, 230, 26, 400), Box(28, 778, 45, 85)
+
+
+def boxes_of(dataset):
+    for record in dataset.records("crop"):
+        if "box" in record:
+            left, top, width, height = record["box"]
+            yield record, Box(top, left, height, width)
+
+
+def test_crops_of_a_film_keep_clear_of_its_logo_and_subtitles(dataset, put, scene):
+    texts = ["ALL THAT WE SEE OR SEEM", "IS BUT A DREAM WITHIN", "TAKE THIS KISS UPON"]
+    for seed in range(8):
+        picture = logoed(scene(seed, 512, 910))
+        if seed < 5:
+            picture = subtitled(picture, texts[seed % 3])
+        write_png(dataset.path(f"frames/film-00000000_{seed:07}.png"), picture)
+    crop(dataset, CropSettings(count=4))
+    drawn = list(boxes_of(dataset))
+    assert len(drawn) >= 16
+    for record, box in drawn:
+        assert not touch(box, LOGO)
+        assert not touch(box, SUBTITLE), "in pictures without a line, too"
+        assert record["avoided"]
+        for left, top, width, height in record["avoided"]:
+            assert not touch(box, Box(top, left, height, width))
+    crop(dataset, CropSettings(count=4, avoid=False))
+    assert any(touch(box, LOGO) or touch(box, SUBTITLE) for _, box in boxes_of(dataset))
+
+
+def test_crops_of_a_still_keep_clear_of_its_bars(dataset, put, scene):
+    barred = np.maximum(scene(1, 512, 910), 60)
+    barred[:70], barred[-70:] = 0, 0
+    put("frames", still=barred)
+    crop(dataset, CropSettings(count=8, overlap=0.9))
+    drawn = list(boxes_of(dataset))
+    assert len(drawn) == 8
+    for record, box in drawn:
+        assert box.top >= 70
+        assert box.top + box.height <= 512 - 70
+        assert record["avoided"] == [[0, 0, 910, 70], [0, 442, 910, 70]]
+
+
+def test_a_logo_that_is_found_later_redoes_the_film_and_nothing_else(dataset, put, scene, times_of):
+    def shoot(*seeds):
+        for seed in seeds:
+            picture = logoed(scene(seed, 300, 910))
+            write_png(dataset.path(f"frames/film-00000000_{seed:07}.png"), picture)
+
+    put("frames", still=scene(40, 300, 910))
+    shoot(*range(4))
+    crop(dataset, CropSettings())
+    before = times_of(dataset.root / "crops")
+    shoot(4, 5)
+    summary = crop(dataset, CropSettings())
+    assert summary.counts["unchanged"] == 2
+    assert not any(touch(box, LOGO) for r, box in boxes_of(dataset) if "film" in r["source"])
+    after = times_of(dataset.root / "crops")
+    still = dataset.path("crops/still_0.png")
+    assert after[still] == before[still]
+    assert set(crop(dataset, CropSettings()).counts) == {"unchanged"}
+    assert times_of(dataset.root / "crops") == after
+
+
+def test_workers_and_order_change_no_crop(dataset, tmp_path, scene, monkeypatch, snapshot):
+    for seed in range(7):
+        picture = logoed(scene(seed, 300, 910))
+        write_png(dataset.path(f"frames/film-00000000_{seed:07}.png"), picture)
+    crop(dataset, CropSettings())
+    expected = snapshot(dataset.root)
+    for workers in (1, 3):
+        for made in ("crops", "crop.jsonl", "overlays.jsonl"):
+            path = dataset.root / made
+            for file in path.iterdir() if path.is_dir() else [path]:
+                file.unlink()
+        for module in ("folders", "film_overlays"):
+            monkeypatch.setattr(f"animeprep.{module}.workers_for", lambda _, n=workers: n)
+        kept = dataset.kept_frames()
+        monkeypatch.setattr(type(dataset), "kept_frames", lambda _, kept=kept: kept[::-1])
+        crop(dataset, CropSettings())
+        assert snapshot(dataset.root) == expected
+
+
+def test_a_rerun_writes_nothing(dataset, put, wide, times_of):
+    put("frames", a=wide(1), flat=np.full((300, 400, 3), 90, np.uint8))
+    crop(dataset, CropSettings())
+    before = times_of(dataset.root)
+    assert set(crop(dataset, CropSettings()).counts) == {"unchanged"}
+    assert times_of(dataset.root) == before
+
+
+@pytest.mark.parametrize("mode", ["random", "grid"])
+def test_what_leaves_no_room_is_told(dataset, put, scene, mode):
+    barred = np.maximum(scene(1, 300, 600), 60)
+    barred[:100] = 0
+    put("frames", a=barred)
+    summary = crop(dataset, CropSettings(mode=mode))
+    assert summary.reasons == {"lettering, logo and bars leave no room": 1}
+    assert dataset.records("crop").of("frames/a.png")[0]["avoided"] == [[0, 0, 600, 100]]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (31, 400), (9, 200_000)])
+def test_pictures_of_a_few_pixels_are_skipped(shape):
+    [made] = crops_of(noise(*shape), "frames/a.png", "crops", CropSettings())
+    assert made.status == "skipped"
+    assert made.fields["reason"] == "smaller than 32 pixels: too small to be enlarged"
+
+
+@pytest.mark.parametrize("shape", [(32, 60), (40, 3000), (3000, 40), (255, 256)])
+def test_small_pictures_and_strips_are_enlarged_to_the_size(shape):
+    made = crops_of(noise(*shape), "frames/a.png", "crops", CropSettings(count=1))
+    assert [one.picture.shape for one in made if one.picture is not None] == [(256, 256, 3)]
+    assert min(made[0].fields["scaled_size"]) == 256
+
+
+def test_a_panorama_is_cropped(scene):
+    picture = np.tile(scene(1, 64, 1000), (1, 60, 1))
+    made = crops_of(picture, "frames/a.png", "crops", CropSettings(size=64, short_side=64))
+    assert len(made) == 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from animeprep.edges import EdgeSettings, edges, smooth_edges
+from animeprep.edges import EdgeSettings, edges, preview, preview_sheet, smooth_edges
 from animeprep.errors import DatasetError
 from animeprep.film import Selection, pictures, probe
 from animeprep.images import list_images, read_rgb
@@ -85,3 +85,39 @@ def test_the_verb_smooths_the_style_set_name_by_name(dataset, put, scene):
 def test_without_style_the_verb_to_run_is_named(dataset):
     with pytest.raises(DatasetError, match="run `animeprep exposure` first"):
         edges(dataset, EdgeSettings())
+
+
+def test_a_preview_shows_each_step(scene):
+    picture = scene(1, 80, 100)
+    row = preview(picture, EdgeSettings())
+    anime, found, dilated, smoothed = np.split(row, 4, axis=1)
+    assert (anime == picture).all()
+    assert (found[..., 0] == cv2.Canny(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 100, 200)).all()
+    assert (dilated == cv2.dilate(found, np.ones((5, 5), np.uint8))).all()
+    assert (smoothed == plain_smooth_edges(picture)).all()
+
+
+def test_the_sheet_holds_evenly_chosen_pictures_of_any_size(dataset, put, scene, times_of):
+    put("style", **{f"s{number:02}": scene(number, 64, 64) for number in range(12)})
+    put("style", s03=scene(3, 40, 90), s06=scene(6, 700, 600))
+    before = times_of(dataset.root)
+    path = preview_sheet(dataset, EdgeSettings(), count=4)
+    sheet = read_rgb(path)
+    assert path == dataset.root / "smooth-preview.png"
+    assert sheet.shape[1] == 4 * 512
+    rows = np.split(sheet[-4 * 512 :], 4)
+    assert (rows[0][:64, :64] == scene(0, 64, 64)).all()
+    assert (rows[1][:40, :90] == scene(3, 40, 90)).all()
+    assert (rows[2] == preview(scene(6, 700, 600)[94:606, 44:556], EdgeSettings())).all()
+    assert (sheet[: -4 * 512] < 128).any(), "labels"
+    assert {p: t for p, t in times_of(dataset.root).items() if p != path} == before
+
+
+def test_a_sheet_of_fewer_pictures_than_wanted(dataset, put, scene):
+    put("style", one=scene(1, 64, 64), two=scene(2, 64, 64))
+    assert read_rgb(preview_sheet(dataset, EdgeSettings())).shape == (2 * 64 + 28, 4 * 64, 3)
+
+
+def test_without_style_there_is_no_sheet(dataset):
+    with pytest.raises(DatasetError, match="run `animeprep exposure` first"):
+        preview_sheet(dataset, EdgeSettings())
