@@ -1,32 +1,22 @@
 # mypy: allow-untyped-calls
 import json
-import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from animeprep.crop import CropSettings, crop
 from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError
-from animeprep.exposure import (
-    ExposureSettings,
-    Key,
-    compensate,
-    exposure,
-    gain_of,
-    hue_shift,
-    level_table,
-    to_levels,
-    to_linear,
-)
+from animeprep.exposure import ExposureSettings, exposure
+from animeprep.exposure.tones import METHODS, Scene, change_of, compensate
 from animeprep.gates import log_average
 from animeprep.images import read_rgb, write_png
+from animeprep.light import Light, to_levels, to_linear
 
 FULL = ExposureSettings(strength=1.0)
 ONE_EACH = CropSettings(count=1, contrast=0)
+ALL = sorted(METHODS)
 
 
 def exposed(picture, stops):
@@ -34,134 +24,11 @@ def exposed(picture, stops):
     return to_levels(np.clip(to_linear(picture) * 2.0**stops, 0, 1))
 
 
-def key_of(picture):
-    return Key(log_average(picture), int(np.percentile(picture.max(axis=2), 99.9)))
-
-
-def stops_between(one, other):
-    return math.log2(log_average(other) / log_average(one))
-
-
 @pytest.fixture
 def muted(scene):
     """A drawing with room above, so that no exposure within 1 EV clips it."""
     return lambda seed, **size: (40 + scene(seed, **size) * 0.3).astype(np.uint8)
 
-
-def test_linear_light_follows_the_standard():
-    # IEC 61966-2-1: level 188 is half of the light, 10 lies on the straight part.
-    linear = to_linear(np.array([0, 10, 188, 255], np.uint8))
-    assert linear == pytest.approx([0, 10 / 255 / 12.92, 0.5029, 1], abs=1e-4)
-
-
-def test_levels_outside_of_the_range_are_clipped():
-    assert to_levels(np.array([-1.0, 0.0, 1.0, 7.0])).tolist() == [0, 0, 255, 255]
-
-
-@pytest.mark.parametrize("stops", [-0.7, -0.3, 0.3, 0.7])
-def test_full_strength_recovers_a_known_change_of_exposure(muted, stops):
-    for seed in range(4):
-        original, changed = muted(seed), exposed(muted(seed), stops)
-        key = key_of(changed)
-        gain = gain_of(key, log_average(original), FULL)
-        assert math.log2(gain) == pytest.approx(-stops, abs=0.05)
-        back = compensate(changed, gain, key.peak)
-        assert abs(stops_between(original, back)) < 0.05
-        assert np.abs(back.astype(int) - original).max() <= 4
-
-
-@pytest.mark.parametrize("stops", [-0.9, -0.7, 0.7])
-def test_compensating_the_result_again_changes_next_to_nothing(muted, stops):
-    target = log_average(muted(1))
-    once = exposed(muted(1), stops)
-    once = compensate(once, gain_of(key_of(once), target, FULL), key_of(once).peak)
-    assert abs(math.log2(gain_of(key_of(once), target, FULL))) < 0.02
-
-
-@given(st.floats(0, 1), st.floats(-1, 1))
-def test_the_share_that_is_not_compensated_remains(strength, deviation):
-    target = 0.2
-    settings = ExposureSettings(strength=strength)
-    stops = math.log2(gain_of(Key(target * 2.0**deviation, 200), target, settings))
-    assert deviation + stops == pytest.approx((1 - strength) * deviation, abs=1e-9)
-
-
-@pytest.mark.parametrize("strength", [0.25, 0.5])
-def test_pictures_keep_the_share_of_their_deviation(muted, strength):
-    original, changed = muted(1), exposed(muted(1), 0.8)
-    key = key_of(changed)
-    gain = gain_of(key, log_average(original), ExposureSettings(strength=strength))
-    result = compensate(changed, gain, key.peak)
-    assert stops_between(original, result) == pytest.approx(0.8 * (1 - strength), abs=0.03)
-
-
-@pytest.mark.parametrize(("light", "stops"), [(0.01, 1), (0.9, -1), (0.2, 0)])
-def test_gains_are_clamped(light, stops):
-    assert math.log2(gain_of(Key(light, 200), 0.2, FULL)) == pytest.approx(stops)
-    wider = ExposureSettings(strength=1, clamp=4)
-    assert gain_of(Key(light, 200), 0.2, wider) == pytest.approx(
-        0.2 / light if light > 0.0125 else 16
-    )
-
-
-def test_the_method_none_changes_nothing(scene):
-    assert gain_of(Key(0.01, 200), 0.2, ExposureSettings(method="none")) == 1
-    assert (compensate(scene(1), 1.0, 255) == scene(1)).all()
-
-
-@given(st.floats(0.5, 2), st.integers(0, 255))
-def test_tables_rise_and_keep_black(gain, peak):
-    table = level_table(gain, peak).astype(int)
-    assert (np.diff(table) >= 0).all()
-    assert table[0] == 0
-
-
-@given(st.floats(0.25, 4), st.integers(0, 255))
-def test_tables_reach_white_where_the_light_does_and_not_below(gain, peak):
-    table = level_table(gain, peak)
-    if gain * to_linear(np.array([peak], np.uint8))[0] > 1:
-        assert table[peak] == 255
-    elif gain <= 1:
-        assert (table <= np.arange(256)).all()
-
-
-@given(st.floats(0.25, 4), st.integers(0, 255))
-def test_below_the_knee_the_gain_applies_as_it_is(gain, peak):
-    light = gain * to_linear(np.arange(256, dtype=np.uint8))
-    below = light <= 0.7
-    assert (level_table(gain, peak)[below] == to_levels(light[below])).all()
-
-
-@given(st.integers(0, 255))
-def test_a_gain_of_one_is_the_identity(peak):
-    assert (level_table(1.0, peak) == np.arange(256)).all()
-
-
-def test_the_shoulder_is_smooth_and_keeps_highlights_apart():
-    table = level_table(2.0, 255).astype(int)
-    high = table[150:]
-    assert len(np.unique(high)) > 0.85 * (256 - high[0])
-    assert np.diff(table).max() <= 3
-    assert (table == 255).sum() < 12
-
-
-def test_flat_windows_stay_exactly_flat(scene):
-    blocks = np.repeat(np.repeat(scene(1, 12, 16), 5, axis=0), 5, axis=1)
-    result = compensate(blocks, 1.6, 255)
-    assert (result == np.repeat(np.repeat(result[::5, ::5], 5, axis=0), 5, axis=1)).all()
-
-
-def test_a_pure_gain_shifts_no_hue_and_a_turned_hue_does(muted):
-    picture = muted(1)
-    for stops in (-0.5, 0.5):
-        assert hue_shift(picture, exposed(picture, stops)) < 1
-    assert hue_shift(picture, picture) == 0
-    assert hue_shift(picture, picture[..., [1, 2, 0]]) > 5
-    gammas = np.clip(255 * (picture / 255) ** (0.6, 1.0, 1.5), 0, 255).astype(np.uint8)
-    assert hue_shift(picture, gammas) > 3
-
-
-# --- on folders -------------------------------------------------------------------------------
 
 STOPS = (-0.7, -0.2, 0.0, 0.4, 0.7)
 
@@ -182,25 +49,28 @@ def test_a_set_is_brought_to_its_median(uneven, muted):
     summary = exposure(uneven, FULL)
     assert summary.counts == {"made": 5}
     assert gains(uneven) == pytest.approx([-stops for stops in STOPS], abs=0.05)
-    target = json.loads((uneven.root / "exposure.json").read_text())["target"]
+    target = stored(uneven)["target"]
     assert target == pytest.approx(log_average(muted(1)), rel=0.02)
     assert summary.figures["spread_before_ev"] == pytest.approx(np.std(STOPS), abs=0.05)
     assert summary.figures["spread_after_ev"] < 0.05
-    assert summary.figures["newly_clipped"] == 0
+    assert summary.figures["newly_clipped"] == summary.figures["flat_changed"] == 0
     assert summary.figures["hue_shift"] < 1
+
+
+def stored(dataset):
+    return json.loads((dataset.root / "exposure.json").read_text())
 
 
 def test_style_is_the_compensated_crop(uneven):
     exposure(uneven, FULL)
     for record in uneven.records("crop"):
-        before = read_rgb(uneven.path(record["file_name"]))
-        gain = gain_of(
-            Key(record["log_average"], record["peak"]),
-            json.loads((uneven.root / "exposure.json").read_text())["target"],
-            FULL,
+        light = Light(record["log_average"], record["peak"])
+        tone = METHODS["key"].tone(
+            Scene(light, light, light), (stored(uneven)["target"],), 1.0, 1.0
         )
+        before = read_rgb(uneven.path(record["file_name"]))
         after = read_rgb(uneven.path(record["file_name"].replace("crops/", "style/")))
-        assert (after == compensate(before, gain, record["peak"])).all()
+        assert (after == compensate(before, change_of(tone))).all()
 
 
 def test_half_strength_halves_the_spread(uneven):
@@ -237,11 +107,11 @@ def test_another_strength_starts_from_the_crops_again(tmp_path, uneven, snapshot
 
 def test_the_target_is_stored_for_films_that_come_later(uneven, put, muted):
     exposure(uneven, FULL)
-    target = json.loads((uneven.root / "exposure.json").read_text())["target"]
+    target = stored(uneven)["target"]
     put("frames", g=exposed(muted(1), 0.9), h=exposed(muted(1), 0.9), i=exposed(muted(1), 0.9))
     crop(uneven, ONE_EACH)
     assert exposure(uneven, FULL).counts == {"made": 3, "unchanged": 5}
-    assert json.loads((uneven.root / "exposure.json").read_text())["target"] == target
+    assert stored(uneven)["target"] == target
     assert gains(uneven)[-1] == pytest.approx(-0.9, abs=0.05)
 
 
@@ -261,7 +131,7 @@ def test_crops_dropped_in_are_compensated_by_their_own_light(uneven, put, muted)
     picture = exposed(muted(1), 0.5)
     put("crops", own=picture)
     exposure(uneven, FULL)
-    target = json.loads((uneven.root / "exposure.json").read_text())["target"]
+    target = stored(uneven)["target"]
     own = uneven.records("exposure").of("crops/own.png")[0]
     assert own["gain_ev"] == pytest.approx(np.log2(target / log_average(picture)), abs=0.01)
 
@@ -298,7 +168,7 @@ def test_black_crops_do_no_harm(tmp_path, scene):
     assert read_rgb(dataset.path("style/black.png")).max() == 0
 
 
-@pytest.mark.parametrize("values", [{"strength": 1.5}, {"clamp": -1}, {"method": "lab"}])
+@pytest.mark.parametrize("values", [{"strength": 1.5}, {"clamp": -1}, {"method": "clahe"}])
 def test_impossible_settings_are_refused(values):
     with pytest.raises(ValidationError):
         ExposureSettings(**values)
@@ -307,3 +177,204 @@ def test_impossible_settings_are_refused(values):
 def test_without_crops_the_verb_to_run_is_named(dataset):
     with pytest.raises(DatasetError, match="run `animeprep crop` first"):
         exposure(dataset, FULL)
+
+
+# --- shots and films ---------------------------------------------------------------------------
+
+
+def tell_frames(dataset, **known):
+    """Record what `frames` would of pictures: {name: (film, shot or None)}."""
+    for name, (film, shot) in known.items():
+        file_name = f"frames/{name}.png"
+        record = {"file_name": file_name, "status": "made", "film_id": film}
+        records = dataset.records("frames")
+        records.put(file_name, [record if shot is None else {**record, "shot": shot}])
+
+
+def gain_of(dataset, name):
+    return dataset.records("exposure").of(f"crops/{name}_0.png")[0]["gain_ev"]
+
+
+@pytest.fixture
+def shots(dataset, put, muted):
+    """Film a with two shots of two pictures each, film b with one picture, and a still."""
+    put("frames", a1=muted(1), a2=exposed(muted(1), 0.4))
+    put("frames", a3=exposed(muted(2), -0.5), a4=exposed(muted(2), -0.1))
+    put("frames", b1=exposed(muted(3), 0.3), still=muted(4))
+    crop(dataset, ONE_EACH)
+    tell_frames(dataset, a1=("a", 0), a2=("a", 0), a3=("a", 1), a4=("a", 1), b1=("b", 0))
+    return dataset
+
+
+def test_all_pictures_of_a_shot_get_one_gain(shots):
+    exposure(shots, FULL)
+    frames = {record["source"]: record["log_average"] for record in shots.records("crop")}
+    logs = {name: np.log2(frames[f"frames/{name}.png"]) for name in ("a1", "a2", "a3", "a4")}
+    target = np.log2(stored(shots)["target"])
+    for pair in (("a1", "a2"), ("a3", "a4")):
+        wanted = target - np.mean([logs[name] for name in pair])
+        assert [gain_of(shots, name) for name in pair] == pytest.approx([wanted] * 2, abs=1e-3)
+    assert gain_of(shots, "a1") != gain_of(shots, "a3")
+    assert gain_of(shots, "b1") != gain_of(shots, "still")
+
+
+def test_without_shots_the_frame_is_the_unit(shots):
+    tell_frames(shots, a1=("a", None), a2=("a", None))
+    exposure(shots, FULL)
+    assert gain_of(shots, "a1") - gain_of(shots, "a2") == pytest.approx(0.4, abs=0.02)
+
+
+def test_shots_of_different_films_are_different(shots):
+    tell_frames(shots, b1=("b", 1))
+    exposure(shots, FULL)
+    assert gain_of(shots, "b1") != gain_of(shots, "a3")
+
+
+def test_another_picture_of_a_shot_redoes_that_shot_only(shots, put, muted):
+    exposure(shots, FULL)
+    put("frames", a5=exposed(muted(1), 0.7))
+    crop(shots, ONE_EACH)
+    tell_frames(shots, a5=("a", 0))
+    assert exposure(shots, FULL).counts == {"made": 3, "unchanged": 4}
+
+
+def test_a_film_gets_one_gain_and_its_fade_another(dataset, put, muted):
+    for name, seed, stops in (("a", 1, 0.4), ("b", 1, -0.4)):
+        pictures = {f"{name}{n}": exposed(muted(seed), stops) for n in range(3)}
+        put("frames", **pictures)
+        tell_frames(dataset, **dict.fromkeys(pictures, (name, 0)))
+    put("frames", a3=exposed(muted(1), -0.6))
+    tell_frames(dataset, a3=("a", 0))
+    crop(dataset, ONE_EACH)
+    exposure(dataset, ExposureSettings(method="film", strength=1, clamp=2))
+    assert len({gain_of(dataset, f"a{n}") for n in range(3)}) == 1
+    assert gain_of(dataset, "b0") - gain_of(dataset, "a0") == pytest.approx(0.8, abs=0.1)
+    assert gain_of(dataset, "a3") - gain_of(dataset, "a0") == pytest.approx(1.0, abs=0.1)
+    light = [log_average(read_rgb(path)) for path in dataset.pictures("style")]
+    assert np.ptp(np.log2(light)) < 0.15
+
+
+# --- all methods -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_no_method_drops_anything_or_depends_on_what_was(uneven, snapshot, method):
+    settings = ExposureSettings(method=method, strength=1)
+    exposure(uneven, ExposureSettings(method="gamma" if method != "gamma" else "lab"))
+    exposure(uneven, settings)
+    after = snapshot(uneven.root)
+    assert sum(name.startswith("style/") for name in after) == len(STOPS)
+    assert exposure(uneven, settings).counts == {"unchanged": 5}
+    assert snapshot(uneven.root) == after
+    for name in ("exposure.json", "exposure.jsonl"):
+        (uneven.root / name).unlink()
+    for path in (uneven.root / "style").iterdir():
+        path.unlink()
+    exposure(uneven, settings)
+    assert snapshot(uneven.root) == after
+
+
+@pytest.mark.parametrize("method", sorted(set(ALL) - {"none"}))
+def test_all_methods_even_the_set_out(uneven, method):
+    figures = exposure(uneven, ExposureSettings(method=method, strength=1)).figures
+    assert figures["spread_after_ev"] < 0.1
+    assert figures["flat_changed"] == 0
+
+
+@pytest.mark.parametrize("method", sorted(set(ALL) - {"none"}))
+def test_references_are_stored_for_films_that_come_later(uneven, put, muted, method):
+    settings = ExposureSettings(method=method, strength=1)
+    exposure(uneven, settings)
+    before = stored(uneven)
+    put("frames", **{f"g{n}": exposed(muted(1), 0.9) for n in range(4)})
+    crop(uneven, ONE_EACH)
+    assert exposure(uneven, settings).counts == {"made": 4, "unchanged": 5}
+    after = stored(uneven)
+    assert (after["reference"], after["target"]) == (before["reference"], before["target"])
+    assert after["basis"] != before["basis"]
+
+
+def test_frames_that_cannot_be_read_leave_the_crop_to_itself(uneven):
+    (uneven.root / "frames" / "f0.png").write_bytes(b"broken")
+    (uneven.root / "frames" / "f1.png").unlink()
+    assert exposure(uneven, ExposureSettings(method="lab")).counts == {"made": 5}
+    exposure(uneven, FULL)
+    assert gains(uneven) == pytest.approx([-stops for stops in STOPS], abs=0.05)
+
+
+def test_what_the_clamp_cut_is_recorded(uneven):
+    summary = exposure(uneven, ExposureSettings(strength=1, clamp=0.5))
+    records = [uneven.records("exposure").of(f"crops/f{n}_0.png")[0] for n in range(5)]
+    assert [record.get("clamped") for record in records] == [True, None, None, None, True]
+    assert summary.figures["clamped"] == 2
+    assert [abs(records[n]["gain_ev"]) for n in (0, 4)] == [0.5, 0.5]
+
+
+def test_broken_crops_are_failures_and_no_obstacle(uneven):
+    uneven.path("crops/own.png").write_bytes(b"broken")
+    uneven.path("crops/f0_0.png").write_bytes(b"broken")
+    summary = exposure(uneven, FULL)
+    assert summary.counts == {"made": 4, "failed": 2}
+    assert summary.figures["compared"] == 4
+
+
+# --- figures, colours, held-out pictures --------------------------------------------------------
+
+
+def test_figures_are_stored_with_histograms_before_and_after(uneven):
+    told = exposure(uneven, FULL).figures
+    kept = stored(uneven)["figures"]
+    assert {name: kept[name] for name in told} == told
+    assert "histograms" not in told
+    for pair in kept["histograms"].values():
+        assert sum(pair["before"]) == pytest.approx(1, abs=1e-3)
+        assert sum(pair["after"]) == pytest.approx(1, abs=1e-3)
+    assert exposure(uneven, FULL).figures == told
+
+
+def test_figures_of_another_set_are_measured_anew(uneven):
+    exposure(uneven, FULL)
+    whole = stored(uneven)
+    (uneven.root / "exposure.json").write_text(json.dumps({**whole, "basis": "other"}))
+    assert exposure(uneven, FULL).figures["compared"] == 5
+    assert stored(uneven) == whole
+
+
+def test_a_cast_is_told_and_taken_away(dataset, put, scene):
+    cast = np.array((1.25, 1.0, 0.75))
+    gray = {f"g{n}": np.repeat(scene(n)[..., :1] // 2 + 30, 3, axis=2) for n in range(3)}
+    put("crops", **{name: to_levels(to_linear(p) * cast) for name, p in gray.items()})
+    plain = exposure(dataset, ExposureSettings()).figures["data_mean"]
+    assert plain[0] > 5 > -5 > plain[2]
+    neutral = ExposureSettings(neutralise=True)
+    before = snapshot_of_light(dataset)
+    assert np.abs(exposure(dataset, neutral).figures["data_mean"]).max() < 1
+    assert snapshot_of_light(dataset) == pytest.approx(before, rel=0.1)
+    gains_of_channels = stored(dataset)["channel_gains"]
+    put("crops", other=to_levels(to_linear(scene(9)) * 0.4))
+    assert exposure(dataset, neutral).counts == {"made": 1, "unchanged": 3}
+    assert stored(dataset)["channel_gains"] == gains_of_channels
+    exposure(dataset, ExposureSettings())
+    assert stored(dataset)["channel_gains"] is None
+
+
+def snapshot_of_light(dataset):
+    return [log_average(read_rgb(path)) for path in dataset.pictures("style")]
+
+
+def test_crops_of_held_out_frames_go_to_their_own_folder(uneven):
+    exposure(uneven, FULL)
+    whole = {path.name: path.read_bytes() for path in (uneven.root / "style").iterdir()}
+    records = uneven.records("choose")
+    for name, split in (("frames/f1.png", "val"), ("frames/f2.png", "train")):
+        records.update(name, [{"file_name": name, "status": "kept", "split": split}])
+    records.tidy()
+    summary = exposure(uneven, FULL)
+    assert summary.counts == {"made": 1, "removed": 1, "unchanged": 4}
+    assert summary.figures["compared"] == 4
+    assert [path.name for path in (uneven.root / "style_val").iterdir()] == ["f1_0.png"]
+    assert uneven.path("style_val/f1_0.png").read_bytes() == whole.pop("f1_0.png")
+    assert {p.name: p.read_bytes() for p in (uneven.root / "style").iterdir()} == whole
+    records.path.unlink()
+    exposure(uneven, FULL)
+    assert not list((uneven.root / "style_val").iterdir())
