@@ -1,19 +1,44 @@
-"""One self-contained HTML page: sections of text, thumbnails and charts, nothing to load.
+"""One self-contained HTML page: sections of text, tables, thumbnails and charts, nothing to load.
 
-Pictures are embedded as JPEG, charts as SVG.
+Pictures are embedded as JPEG. All text is escaped, the page forbids itself every connection, and
+its one script only enlarges pictures; without it the page says the same.
 """
 
 import base64
-import io
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from animeprep.boxes import Picture
+from animeprep.charts import Chart, Step, line_chart
 from animeprep.files import write_atomic
 from animeprep.images import encode_jpeg
+
+__all__ = ["Chart", "Figure", "Mark", "Section", "Table", "line_chart", "write_page"]
+
+#: JPEG qualities, the first for pictures as they usually are; noise gets the last.
+_QUALITIES = (86, 60, 30)
+#: Bytes of JPEG for each pixel, at most, but for the last quality.
+_DENSITY = 0.5
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box that is drawn over a picture.
+
+    Attributes:
+        left, top, width, height: percent of the picture.
+        kind: CSS class: `taken` or `avoided`.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    kind: str = "taken"
 
 
 @dataclass(frozen=True)
@@ -21,72 +46,78 @@ class Figure:
     """A picture with a line beneath it.
 
     Attributes:
-        picture: uint8 RGB H×W×3 or gray H×W, embedded at its size.
+        picture: uint8 RGB H×W×3 or gray H×W, embedded at its size; None says that it is missing.
         caption: plain text.
+        alt: what it shows, where the caption does not say so.
+        marks: drawn over it.
+        chosen: framed, as the one that the others are compared with.
     """
 
-    picture: Picture
+    picture: Picture | None
     caption: str = ""
+    alt: str = ""
+    marks: Sequence[Mark] = ()
+    chosen: bool = False
 
     def source(self) -> str:
-        """The picture as a data URL."""
-        data = base64.b64encode(encode_jpeg(self.picture, 88)).decode()
-        return f"data:image/jpeg;base64,{data}"
+        """The picture as a data URL; empty where there is none."""
+        if self.picture is None:
+            return ""
+        most = _DENSITY * self.picture.shape[0] * self.picture.shape[1] + 2048
+        coded = (encode_jpeg(self.picture, quality) for quality in _QUALITIES)
+        data = next((one for one in coded if len(one) <= most), None)
+        data = data or encode_jpeg(self.picture, _QUALITIES[-1])
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names the row.
+
+    Attributes:
+        head: of each column.
+        rows: cells as plain text or numbers; numbers stand at the right.
+        title: above it.
+        folded: shown when its title is pressed.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str | int | float]]
+    title: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A part of a page; empty parts are not drawn.
 
     Attributes:
         title: plain text.
         text: plain text, one paragraph.
         figures: shown side by side, wrapping.
-        chart: SVG made by `line_chart`, or empty.
         rows: figures side by side in rows that stay together.
+        chart: over the whole width.
+        panels: small charts side by side.
+        tables: one below the other.
+        flow: rows with bars.
+        quoted: text of a file, as it is.
+        parts: sections within this one.
+        anchor: where links lead; made of the number where there is none.
+        size: of its figures: `small`, `medium` or `large`.
     """
 
     title: str
     text: str = ""
     figures: Sequence[Figure] = ()
     rows: Sequence[Sequence[Figure]] = ()
-    chart: str = ""
-
-
-_TEMPLATE = """<!doctype html>
-<html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
- body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem;
-        color: #222; background: #fafafa; }
- h1 { line-height: 1.15; } h2 { margin-top: 3rem; border-bottom: 1px solid #ccc; }
- p { max-width: 50rem; }
- .figures { display: flex; flex-wrap: wrap; gap: .6rem; }
- .row { display: flex; gap: .6rem; margin-bottom: 1rem; }
- .row figure { flex: 1; min-width: 0; } .row img { width: 100%; }
- figure { margin: 0; } img { display: block; max-width: 100%; border-radius: 3px; }
- figcaption { font-size: .8rem; color: #555; }
- svg { max-width: 100%; height: auto; }
- @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818; }
-  figcaption { color: #aaa; } .chart { background: #fff; } }
-</style>
-<h1>{{ title }}</h1>
-<p>{{ lead }}</p>
-{% macro show(figure) %}<figure><img src="{{ figure.source() }}" alt="{{ figure.caption }}">
-{% if figure.caption %}<figcaption>{{ figure.caption }}</figcaption>{% endif %}</figure>
-{% endmacro %}
-{% for section in sections %}
-<h2>{{ section.title }}</h2>
-{% if section.text %}<p>{{ section.text }}</p>{% endif %}
-{% if section.figures %}<div class="figures">
-{% for figure in section.figures %}{{ show(figure) }}{% endfor %}</div>{% endif %}
-{% for row in section.rows %}<div class="row">
-{% for figure in row %}{{ show(figure) }}{% endfor %}</div>{% endfor %}
-{% if section.chart %}<div class="chart">{{ section.chart | safe }}</div>{% endif %}
-{% endfor %}
-</html>
-"""
+    chart: Chart | None = None
+    panels: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    flow: Sequence[Step] = ()
+    quoted: str = ""
+    parts: Sequence["Section"] = ()
+    anchor: str = ""
+    size: str = "medium"
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
@@ -101,31 +132,17 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     Raises:
         OutputError: it cannot be written.
     """
-    template = Environment(autoescape=True).from_string(_TEMPLATE)
-    write_atomic(path, template.render(title=title, lead=lead, sections=sections).encode())
-
-
-def line_chart(
-    curves: Mapping[str, Sequence[float]], x_label: str, *, log_scale: bool = False
-) -> str:
-    """Curves over a common axis 1, 2, 3, … as SVG text.
-
-    Args:
-        curves: name → values.
-        x_label: what the axis counts.
-        log_scale: logarithmic vertical axis.
-    """
-    from matplotlib.figure import Figure as Chart
-
-    chart = Chart(figsize=(9, 3.2), layout="constrained")
-    axes = chart.add_subplot()
-    for name, values in curves.items():
-        axes.plot(range(1, len(values) + 1), values, label=name, linewidth=1.3)
-    axes.set_xlabel(x_label)
-    if log_scale:
-        axes.set_yscale("log")
-    axes.grid(alpha=0.3)
-    axes.legend(ncols=len(curves), fontsize="small")
-    out = io.BytesIO()
-    chart.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue().decode().split("?>", 1)[1].split('.dtd">', 1)[-1]
+    environment = Environment(
+        autoescape=True,
+        loader=PackageLoader("animeprep"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    script = environment.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = environment.get_template("page.html").render(
+        title=title, lead=lead, sections=sections, script=script, digest=digest
+    )
+    # Names of files that are no UTF-8 show a question mark for each odd byte.
+    write_atomic(path, page.encode(errors="replace"))
