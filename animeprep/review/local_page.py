@@ -1,0 +1,158 @@
+"""A page for this computer alone, and nobody else's script.
+
+It listens on 127.0.0.1. Another site's page in the same browser is kept out too: a request must
+name this server as its host (against DNS rebinding), and one that changes anything must show the
+token that only the page knows (against cross-site request forgery).
+"""
+
+import json
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from animeprep.errors import AnimeprepError, UsageError
+
+MAX_BODY = 2**16
+_ADDRESS = "127.0.0.1"
+_JSON = "application/json"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE_POLICY = (
+    "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
+    "style-src 'nonce-{0}'; script-src 'nonce-{0}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer rather than an error
+    """A request that is not granted, and why."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Listens once it is made; `serve_forever` answers, a thread for each connection.
+
+    Args:
+        handler: answers.
+        port: 0 takes a free one.
+
+    Attributes:
+        url: where the page is.
+        token: what a request that changes anything must show.
+
+    Raises:
+        UsageError: the port cannot be had.
+    """
+
+    def __init__(self, handler: type["LocalHandler"], port: int = 0) -> None:
+        try:
+            super().__init__((_ADDRESS, port), handler)
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"port {port} cannot be had ({error}); name another, or 0 for a free one"
+            ) from error
+        self.url = f"http://{_ADDRESS}:{self.server_port}/"
+        self.hosts = {f"{name}:{self.server_port}" for name in (_ADDRESS, "localhost")}
+        self.token = secrets.token_urlsafe(32)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over browsers that stop listening, as they do while one scrolls."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class LocalHandler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection; say what in `get` and `post`."""
+
+    server: LocalServer
+    protocol_version = "HTTP/1.1"
+    server_version = "animeprep"
+    sys_version = ""
+    timeout = 60
+
+    def get(self) -> None:
+        """Answer a GET; a `Refusal` is told to the page."""
+        raise NotImplementedError
+
+    def post(self, body: bytes) -> None:
+        """Answer a POST of JSON that showed the token; a `Refusal` is told to the page."""
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        """Called by the base class."""
+        self._answer(self.get)
+
+    def do_POST(self) -> None:
+        """Called by the base class."""
+        self._answer(lambda: self.post(self._body()))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's
+        """Say nothing on the terminal."""
+
+    def _answer(self, respond: Callable[[], None]) -> None:
+        try:
+            self._check_host()
+            respond()
+        except Refusal as refusal:
+            # What was not read of the request would be taken for the next one.
+            self.close_connection = True
+            self.send_json({"error": refusal.reason}, refusal.status)
+        except AnimeprepError as error:
+            self.send_json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _check_host(self) -> None:
+        if self.headers.get_all("Host") not in [[host] for host in self.server.hosts]:
+            raise Refusal(HTTPStatus.FORBIDDEN, f"open {self.server.url}")
+
+    def _body(self) -> bytes:
+        token = self.headers.get("X-Token", "").encode(errors="replace")
+        if not secrets.compare_digest(token, self.server.token.encode()):
+            raise Refusal(HTTPStatus.FORBIDDEN, "this page is of an earlier run: reload it")
+        if self.headers.get_content_type() != _JSON:
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON}")
+        length = self.headers.get("Content-Length", "")
+        if not re.fullmatch("[0-9]+", length):
+            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
+        if len(length) > 9 or int(length) > MAX_BODY:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too long")
+        return self.rfile.read(int(length))
+
+    def send_page(self, render: Callable[[str], str]) -> None:
+        """Send HTML; `render` gets the nonce that its style and script must bear."""
+        nonce = secrets.token_urlsafe(16)
+        policy = {"Content-Security-Policy": _PAGE_POLICY.format(nonce)}
+        body = render(nonce).encode(errors="replace")
+        self.send(body, "text/html; charset=utf-8", headers=policy)
+
+    def send_json(self, answer: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
+        """Send an answer as JSON."""
+        self.send(json.dumps(answer).encode(), _JSON, status)
+
+    def send(
+        self,
+        body: bytes,
+        kind: str,
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Send bytes of a media type; `headers` replace the usual ones."""
+        self.send_response(status)
+        length = {"Content-Type": kind, "Content-Length": str(len(body))}
+        for name, value in {**_HEADERS, **length, **(headers or {})}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
