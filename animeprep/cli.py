@@ -1,11 +1,13 @@
 """The verbs of the data half: parse, call, tell; no algorithm."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from animeprep import choose as choose_stage
 from animeprep import crop as crop_stage
 from animeprep import dedup as dedup_stage
 from animeprep import edges as edges_stage
@@ -15,8 +17,9 @@ from animeprep import gray as gray_stage
 from animeprep import photos as photos_stage
 from animeprep import pipeline
 from animeprep.dataset import Dataset
-from animeprep.errors import FilmError
+from animeprep.errors import AnimeprepError, FilmError, UsageError
 from animeprep.film import FILM, Film, FilmRules, FilmSettings, identify, probe
+from animeprep.folders import Summary
 from animeprep.options import (
     AS_JSON,
     DATASET,
@@ -28,7 +31,8 @@ from animeprep.options import (
     shared_options,
     tell,
 )
-from animeprep.recipe import Recipe
+from animeprep.recipe import FILMS, INPUTS, TABLES, Recipe
+from animeprep.settings import Settings
 
 
 def _stage_settings(kind: type[Kind], table: str, dataset: Path, values: dict[str, Any]) -> Kind:
@@ -58,6 +62,48 @@ def _film_rules(dataset: Path, values: dict[str, Any]) -> FilmRules:
     chosen = {k: v for k, v in given(values).items() if k in FilmSettings.model_fields}
     make_settings(FilmSettings, chosen)
     return Recipe(dataset).rules(chosen)
+
+
+def _inputs(dataset: Path, kind: str, named: tuple[Path, ...], metavar: str) -> list[Path]:
+    """What is named on the command line, or else in the recipe.
+
+    Raises:
+        UsageError: neither names any.
+    """
+    inputs = list(named) or Recipe(dataset).inputs(kind)
+    if not inputs:
+        raise UsageError(f"{metavar} is missing, and {Recipe(dataset).path} names none")
+    return inputs
+
+
+def _run(
+    dataset: Path,
+    tables: dict[str, Settings],
+    work: Callable[[Dataset], Iterable[Summary]],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Do a verb's work, alone on the dataset, with its settings written down; tell of it.
+
+    Args:
+        dataset: the dataset folder.
+        tables: table of the recipe → what the verb works with.
+        work: does it, and yields a summary after each stage.
+        dry_run: write nothing.
+        as_json: how to tell.
+    """
+    data = Dataset(dataset)
+    if dry_run:
+        return tell(work(data), as_json=as_json)
+    with data.lock():
+        recipe = Recipe(dataset)
+        recipe.save(tables)
+        try:
+            return tell(work(data), as_json=as_json)
+        except AnimeprepError:
+            recipe.restore()
+            raise
 
 
 @click.command(epilog="Example: animeprep info movie.mkv")
@@ -99,7 +145,7 @@ def _tell_film(film: Film) -> None:
 
 
 @click.command(epilog="Example: animeprep frames movie.mkv --every 50")
-@click.argument("inputs", metavar="FILM...", nargs=-1, required=True, type=PATH)
+@click.argument("inputs", metavar="FILM...", nargs=-1, type=PATH)
 @settings_options(frames_stage.FrameSettings)
 @settings_options(FilmSettings)
 @shared_options
@@ -109,34 +155,84 @@ def frames(
     """Take every N-th picture of films, counted exactly, into frames/.
 
     Folders of stills are taken too, with all their pictures. `animeprep info` tells what a film
-    is and what will be done about it; the options from --matrix on decide otherwise.
+    is and what will be done about it; the options from --matrix on decide otherwise. Without
+    FILM, the films that the dataset is made of.
     """
     settings = _stage_settings(frames_stage.FrameSettings, "frames", dataset, values)
     rules = _film_rules(dataset, values)
-    done = frames_stage.frames(Dataset(dataset), list(inputs), settings, rules, dry_run=dry_run)
-    return tell([done], as_json=as_json)
+    films = _inputs(dataset, "films", inputs, "FILM...")
+    return _run(
+        dataset,
+        {
+            INPUTS: Recipe(dataset).with_inputs(films=inputs),
+            "frames": settings,
+            FILMS: rules.common,
+        },
+        lambda data: [frames_stage.frames(data, films, settings, rules, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
-@click.command(epilog="Example: animeprep dedup --threshold 26")
+@click.command(epilog="Example: animeprep dedup --alike loose --dry-run")
 @settings_options(dedup_stage.DedupSettings)
+@click.option(
+    "--restore",
+    "restored",
+    metavar="FRAME",
+    multiple=True,
+    help="Keep this frame by hand, and decode it again where it is not there; may be repeated.",
+)
 @shared_options
-def dedup(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
+def dedup(
+    restored: tuple[str, ...], dataset: Path, dry_run: bool, as_json: bool, **values: Any
+) -> int:
     """Leave out black pictures, night, cards, and copies of one drawing.
 
     Nothing is deleted: dedup.jsonl lists every picture with the reason, and left_out/ keeps
-    thumbnails.
+    thumbnails. A dry run tells how many copies each preset would leave out.
     """
     settings = _stage_settings(dedup_stage.DedupSettings, "dedup", dataset, values)
-    return tell([dedup_stage.dedup(Dataset(dataset), settings, dry_run=dry_run)], as_json=as_json)
+    rules = _film_rules(dataset, {})
+    both = pipeline.PrepareSettings(dedup=settings, films=rules)
+    known = Recipe(dataset).inputs("films")
+
+    def work(data: Dataset) -> list[Summary]:
+        if restored and not dry_run:
+            return [pipeline.bring_back(data, list(restored), known, both)]
+        return [dedup_stage.dedup(data, settings, dry_run=dry_run)]
+
+    return _run(dataset, {"dedup": settings}, work, dry_run=dry_run, as_json=as_json)
+
+
+@click.command(epilog="Example: animeprep choose --target 1500")
+@settings_options(choose_stage.ChooseSettings)
+@shared_options
+def choose(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
+    """Choose the most different frames, and hold some shots out for validation."""
+    settings = _stage_settings(choose_stage.ChooseSettings, "choose", dataset, values)
+    return _run(
+        dataset,
+        {"choose": settings},
+        lambda data: [choose_stage.choose(data, settings, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 @click.command(epilog="Example: animeprep crop --count 3")
 @settings_options(crop_stage.CropSettings)
 @shared_options
 def crop(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
-    """Cut random square crops of the kept frames into crops/."""
+    """Cut square crops of the kept frames into crops/."""
     settings = _stage_settings(crop_stage.CropSettings, "crop", dataset, values)
-    return tell([crop_stage.crop(Dataset(dataset), settings, dry_run=dry_run)], as_json=as_json)
+    return _run(
+        dataset,
+        {"crop": settings},
+        lambda data: [crop_stage.crop(data, settings, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 @click.command(epilog="Example: animeprep exposure --strength 0.5")
@@ -145,41 +241,75 @@ def crop(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
 def exposure(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     """Even out the exposure of the whole set: crops/ to style/."""
     settings = _stage_settings(exposure_stage.ExposureSettings, "exposure", dataset, values)
-    done = exposure_stage.exposure(Dataset(dataset), settings, dry_run=dry_run)
-    return tell([done], as_json=as_json)
+    return _run(
+        dataset,
+        {"exposure": settings},
+        lambda data: [exposure_stage.exposure(data, settings, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
-@click.command("smooth-edges", epilog="Example: animeprep smooth-edges")
+@click.command("smooth-edges", epilog="Example: animeprep smooth-edges --preview")
 @settings_options(edges_stage.EdgeSettings)
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Write a sheet of anime, edges, dilated and smoothed, and nothing else.",
+)
 @shared_options
-def smooth_edges(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
+def smooth_edges(preview: bool, dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     """Smooth the edges of style/ into smooth/."""
     settings = _stage_settings(edges_stage.EdgeSettings, "smooth-edges", dataset, values)
-    return tell([edges_stage.edges(Dataset(dataset), settings, dry_run=dry_run)], as_json=as_json)
+    if preview:
+        click.echo(edges_stage.preview_sheet(Dataset(dataset), settings))
+        return 0
+    return _run(
+        dataset,
+        {"smooth-edges": settings},
+        lambda data: [edges_stage.edges(data, settings, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 @click.command(epilog="Example: animeprep gray")
 @shared_options
 def gray(dataset: Path, dry_run: bool, as_json: bool) -> int:
-    """Make the grayscale sets gray/ and smooth_gray/."""
-    return tell([gray_stage.gray(Dataset(dataset), dry_run=dry_run)], as_json=as_json)
+    """Make the gray sets of style/ and smooth/."""
+    return _run(
+        dataset,
+        {},
+        lambda data: [gray_stage.gray(data, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
-@click.command(epilog="Example: animeprep photos holiday/ --held-out 0.1")
-@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=PATH)
+@click.command(epilog="Example: animeprep photos holiday/")
+@click.argument("folders", metavar="FOLDER...", nargs=-1, type=PATH)
 @settings_options(photos_stage.PhotoSettings)
 @shared_options
 def photos(
     folders: tuple[Path, ...], dataset: Path, dry_run: bool, as_json: bool, **values: Any
 ) -> int:
-    """Crop real photos into photo/ and keep held-out ones in val/."""
+    """Crop real photos into photo/ and keep held-out ones in val/.
+
+    Without FOLDER, those that the dataset is made of.
+    """
     settings = _stage_settings(photos_stage.PhotoSettings, "photos", dataset, values)
-    done = photos_stage.photos(Dataset(dataset), list(folders), settings, dry_run=dry_run)
-    return tell([done], as_json=as_json)
+    named = _inputs(dataset, "photos", folders, "FOLDER...")
+    return _run(
+        dataset,
+        {INPUTS: Recipe(dataset).with_inputs(photos=folders), "photos": settings},
+        lambda data: [photos_stage.photos(data, named, settings, dry_run=dry_run)],
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 @click.command(epilog="Example: animeprep prepare movie.mkv --photos holiday/")
-@click.argument("inputs", metavar="FILM...", nargs=-1, required=True, type=PATH)
+@click.argument("inputs", metavar="FILM...", nargs=-1, type=PATH)
 @click.option(
     "--photos",
     "photo_folders",
@@ -190,9 +320,10 @@ def photos(
 )
 @settings_options(frames_stage.FrameSettings)
 @settings_options(FilmSettings)
-@settings_options(dedup_stage.DedupSettings, "threshold")
+@settings_options(dedup_stage.DedupSettings, "alike", "threshold")
+@settings_options(choose_stage.ChooseSettings, "target")
 @settings_options(crop_stage.CropSettings, "size", "short_side", "seed")
-@settings_options(exposure_stage.ExposureSettings, "strength")
+@settings_options(exposure_stage.ExposureSettings, "method", "strength")
 @settings_options(photos_stage.PhotoSettings, "held_out")
 @shared_options
 def prepare(
@@ -206,22 +337,31 @@ def prepare(
     """Make all sets from films and photos: the data verbs in one go.
 
     Ends in the same sets as the verbs one by one, but reads each film once and encodes only the
-    pictures that are kept. The verbs have more options.
+    pictures that are kept. The verbs have more options, and animeprep.toml has them all. Without
+    FILM, what the dataset is made of: only what changed is done again.
     """
-
-    def part(kind: type[Kind], table: str) -> Kind:
-        return _stage_settings(kind, table, dataset, values)
-
-    settings = pipeline.PrepareSettings(
-        frames=part(frames_stage.FrameSettings, "frames"),
-        films=_film_rules(dataset, values),
-        dedup=part(dedup_stage.DedupSettings, "dedup"),
-        crop=part(crop_stage.CropSettings, "crop"),
-        exposure=part(exposure_stage.ExposureSettings, "exposure"),
-        edges=part(edges_stage.EdgeSettings, "smooth-edges"),
-        photos=part(photos_stage.PhotoSettings, "photos"),
+    tables: dict[str, Settings] = {
+        name: _stage_settings(kind, name, dataset, values)
+        for name, kind in TABLES.items()
+        if name not in {INPUTS, FILMS}
+    }
+    rules = _film_rules(dataset, values)
+    recipe = Recipe(dataset)
+    films = _inputs(dataset, "films", inputs, "FILM...")
+    folders = list(photo_folders) or ([] if inputs else recipe.inputs("photos"))
+    settings = pipeline.PrepareSettings.model_validate(
+        {name.removeprefix("smooth-"): table for name, table in tables.items()} | {FILMS: rules}
     )
-    done = pipeline.prepare(
-        Dataset(dataset), list(inputs), list(photo_folders), settings, dry_run=dry_run
+    return _run(
+        dataset,
+        {
+            INPUTS: recipe.with_inputs(films=inputs, photos=photo_folders),
+            **tables,
+            FILMS: rules.common,
+        },
+        lambda data: pipeline.prepare(
+            data, films, folders, settings, known=recipe.inputs("films"), dry_run=dry_run
+        ),
+        dry_run=dry_run,
+        as_json=as_json,
     )
-    return tell(done, as_json=as_json)

@@ -4,22 +4,32 @@ frames/                  pictures from films                             verb fr
 left_out/                160-pixel thumbnails of what dedup leaves out   verb dedup
 crops/                   square crops of the kept frames                 verb crop
 style/                   a: crops after exposure compensation            verb exposure
+style_val/               the same of held-out shots                      verb exposure
 smooth/                  e: a with smoothed edges                        verb smooth-edges
 gray/, smooth_gray/      x and y: the gray a and e                       verb gray
 photo/, val/             p: crops of real photos; held-out photos        verb photos
 <verb>.jsonl             the records of a verb
+curation.jsonl           what was kept or rejected by hand               verb review
+animeprep.toml           the recipe                                      every verb
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import filelock
+
 from animeprep.errors import DatasetError
+from animeprep.files import make_folder, writing
 from animeprep.images import list_images
+from animeprep.names import shortened
 from animeprep.records import Records
 
 FRAMES = "frames"
 LEFT_OUT = "left_out"
 CROPS = "crops"
 STYLE = "style"
+STYLE_VAL = "style_val"
 SMOOTH = "smooth"
 GRAY = "gray"
 SMOOTH_GRAY = "smooth_gray"
@@ -31,6 +41,7 @@ VERB_OF = {
     FRAMES: "frames FILM",
     CROPS: "crop",
     STYLE: "exposure",
+    STYLE_VAL: "exposure",
     SMOOTH: "smooth-edges",
     GRAY: "gray",
     SMOOTH_GRAY: "gray",
@@ -48,6 +59,10 @@ class Dataset:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        #: In a dry run: files that would be made anew or removed, and records as they would be.
+        self.pending: set[str] = set()
+        self.leaving: set[str] = set()
+        self.foreseen: dict[str, Records] = {}
 
     def path(self, file_name: str) -> Path:
         """Where a file of the dataset lies.
@@ -59,7 +74,7 @@ class Dataset:
             DatasetError: the name leads out of the dataset folder.
         """
         path = self.root / file_name
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if not self.holds(path):
             raise DatasetError(file_name, "leads out of the dataset folder", "repair the records")
         return path
 
@@ -69,27 +84,94 @@ class Dataset:
 
     def records(self, stage: str) -> Records:
         """The records of a stage."""
-        return Records(self.root / f"{stage}.jsonl")
+        return self.foreseen.get(stage) or Records(self.root / f"{stage}.jsonl")
 
-    def kept_frames(self) -> list[Path]:
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Let no other run work on the dataset meanwhile; a killed run's lock is no lock.
+
+        A folder that is made for it and stays empty goes again.
+
+        Raises:
+            DatasetError: another run is at work.
+            OutputError: the folder cannot be written.
+        """
+        is_new = not self.root.exists()
+        path = make_folder(self.root) / ".lock"
+        lock = filelock.FileLock(path)
+        with writing(path):
+            try:
+                lock.acquire(blocking=False)
+            except filelock.Timeout as error:
+                raise DatasetError(
+                    self.root, "another run is at work on this dataset", "wait until it has ended"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+            if is_new and [one.name for one in self.root.iterdir()] == [path.name]:
+                path.unlink()
+                self.root.rmdir()
+
+    def judged_frames(self) -> list[Path]:
         """The pictures in `frames/` that dedup did not leave out; those it never saw are kept.
 
         Raises:
             DatasetError: there are none.
         """
-        judged = self.records("dedup").named()
-        left_out = {n for n, r in judged.items() if r["status"] in {"dropped", "failed"}}
+        return self._frames_kept_by("dedup")
+
+    def kept_frames(self) -> list[Path]:
+        """Those that `choose` did not leave out either.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        return self._frames_kept_by("dedup", "choose")
+
+    def _frames_kept_by(self, *stages: str) -> list[Path]:
+        records = [record for stage in stages for record in self.records(stage)]
+        judged = {record["file_name"] for record in records}
+        left_out = {r["file_name"] for r in records if r["status"] in {"dropped", "failed"}}
+        # What was chosen by hand since then, too.
+        by_hand = {r["file_name"]: r["status"] for r in self.records("curation")}
+        left_out = {n for n in left_out if by_hand.get(n) != "keep"} | {
+            name for name, status in by_hand.items() if status == "reject"
+        }
         # `prepare` does not even write what it leaves out.
-        nothing_else = bool(left_out) and left_out == judged.keys()
-        found = list_images(self.root / FRAMES) if nothing_else else self.pictures(FRAMES)
+        nothing_else = bool(judged) and left_out >= judged
+        found = [] if nothing_else else self.pictures(FRAMES)
         kept = [path for path in found if self.file_name(path) not in left_out]
         if not kept:
             raise DatasetError(
                 self.root / FRAMES,
-                f"dedup left out all {len(left_out)} pictures",
+                f"all {len(left_out)} pictures are left out",
                 "take more frames or loosen its bounds",
             )
         return kept
+
+    def held_out_frames(self) -> frozenset[str]:
+        """The frames whose crops validation gets, as `choose` decided."""
+        return frozenset(r["file_name"] for r in self.records("choose") if r["split"] == "val")
+
+    def kept_crops(self) -> list[Path]:
+        """The pictures in `crops/` that were not rejected by hand.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        by_hand = {r["file_name"]: r["status"] for r in self.records("curation")}
+        found = self.pictures(CROPS)
+        return [path for path in found if by_hand.get(self.file_name(path)) != "reject"]
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in the dataset, wherever links lead."""
+        return path.resolve().is_relative_to(self.root.resolve())
+
+    def leads_out(self, path: Path) -> bool:
+        """Whether a file in a folder of the dataset is a link to somewhere else."""
+        return path.is_symlink() and not self.holds(path)
 
     def pictures(self, folder: str) -> list[Path]:
         """The pictures in a folder, made or dropped in by hand, ordered by name.
@@ -97,7 +179,11 @@ class Dataset:
         Raises:
             DatasetError: there are none; the message names the verb that makes them.
         """
-        found = list_images(self.root / folder)
+        found = [
+            path
+            for path in list_images(self.root / folder)
+            if not self.leads_out(path) and self.file_name(path) not in self.leaving
+        ]
         if not found:
             raise DatasetError(
                 self.root / folder,
@@ -114,7 +200,7 @@ def stem(source: str) -> str:
     ('a', 'a.jpg')
     """
     name = PurePosixPath(source).name
-    return name[:-4] if name.lower().endswith(".png") else name
+    return shortened(name[:-4] if name.lower().endswith(".png") else name)
 
 
 def made_name(folder: str, source: str) -> str:
@@ -123,5 +209,4 @@ def made_name(folder: str, source: str) -> str:
     >>> made_name("smooth", "style/a.png"), made_name("smooth", "style/a.jpg")
     ('smooth/a.png', 'smooth/a.jpg.png')
     """
-    name = PurePosixPath(source).name
-    return f"{folder}/{name}" if name.lower().endswith(".png") else f"{folder}/{name}.png"
+    return f"{folder}/{stem(source)}.png"

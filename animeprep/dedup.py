@@ -1,49 +1,76 @@
 """Leaves out what teaches nothing: black, night, cards, and copies of one drawing. Verb: dedup.
 
 Nothing is deleted from a user's folders: what is left out is recorded with its reason (for a copy:
-its keeper and the distance in bits) and a thumbnail, and later stages pass it over.
+its keeper and the distance in bits) and a thumbnail, and later stages pass it over. What was
+chosen by hand comes before all that is measured.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import joblib
 import numpy as np
 from pydantic import Field
 
 from animeprep.boxes import Picture
+from animeprep.clusters import leaders
+from animeprep.curation import KEEP, REJECT, decisions
 from animeprep.dataset import FRAMES, LEFT_OUT, Dataset, stem
+from animeprep.descriptor import describe, to_text
+from animeprep.errors import PictureError
 from animeprep.files import write_atomic, writing
-from animeprep.folders import DROPPED, FAILED, KEPT, Made, Summary, run_stage
+from animeprep.folders import DROPPED, FAILED, KEPT, Made, Summary, run_stage, workers_for
 from animeprep.gates import GateSettings, judge, measure, sharpness
-from animeprep.hashes import BITS, Hash, leaders, phash
+from animeprep.hashes import THRESHOLDS, Hash, hash_picture
 from animeprep.images import encode_jpeg, read_rgb, thumbnail
 from animeprep.records import Record, Records
 
 STAGE = "dedup"
-COPY = "copy"
+COPY, REJECTED, NIGHT = "copy", "rejected", "night"
+#: Above this share of night scenes a set is unlikely to be what its maker wants.
+MUCH_NIGHT = 0.1
 
 
 class DedupSettings(GateSettings):
     """The bounds of the gates, and how alike two copies of one drawing are."""
 
-    threshold: int = Field(default=26, ge=0, le=BITS)
-    """pictures whose 256-bit perceptual hashes differ in at most this many bits are one drawing"""
+    ALTERNATIVES = (("alike", "threshold"),)
+
+    hash: Literal["phash-256", "phash-64", "dhash-64"] = "phash-256"
+    """the perceptual hash that tells copies, by its kind and bits"""
+    method: Literal["exact", "fast"] = "exact"
+    """exact: bit for bit as the imagehash package; fast: a few bits beside it"""
+    alike: Literal["strict", "normal", "loose"] = "normal"
+    """how much two pictures may differ and still be one drawing"""
+    threshold: int | None = Field(default=None, ge=0, le=256)
+    """instead, the number of bits in which their hashes may differ"""
+
+    def bits(self) -> int:
+        """The number of bits in which copies may differ."""
+        return THRESHOLDS[self.hash][self.alike] if self.threshold is None else self.threshold
+
+    def looked_at(self) -> str:
+        """What the measurements depend on; bounds only decide over them."""
+        return f"{self.hash} {self.method}"
 
 
 def examine(picture: Picture, settings: DedupSettings) -> Record:
-    """Everything that is measured on one picture.
+    """Everything that is measured on one picture; no bound matters here.
 
     Args:
         picture: uint8 RGB H×W×3.
-        settings: the gates' bounds.
+        settings: which hash.
 
     Returns:
-        phash (64 hexadecimal digits), sharpness (see `gates`), gates (what `gates.measure` says),
-        gate (the first not passed, or None).
+        hash (hexadecimal), sharpness and gates (see `gates`), descriptor (see `descriptor`).
     """
-    measured = measure(picture)
     return {
-        "phash": phash(picture).tobytes().hex(),
+        "hash": hash_picture(picture, settings.hash, settings.method).tobytes().hex(),
         "sharpness": sharpness(picture),
-        "gates": measured,
-        "gate": judge(measured, settings),
+        "gates": measure(picture),
+        "descriptor": to_text(describe(picture)),
     }
 
 
@@ -54,26 +81,34 @@ def preference(record: Record) -> tuple[float, int, str]:
 
 def hash_of(record: Record) -> Hash:
     """The perceptual hash that a record holds."""
-    return np.frombuffer(bytes.fromhex(record["phash"]), np.uint8)
+    return np.frombuffer(bytes.fromhex(record["hash"]), np.uint8)
 
 
-def decide(records: Records, settings: DedupSettings) -> None:
+def decide(records: Records, settings: DedupSettings, by_hand: Mapping[str, str]) -> None:
     """Set status, reason, keeper and distance of every examined picture, in memory.
 
-    Leader clustering in order of `preference`: dropped pictures lie within the threshold of a
-    kept one, and kept pictures are pairwise farther apart.
+    Leader clustering in order of `preference`: dropped pictures lie within the threshold of a kept
+    one, and kept pictures are pairwise farther apart, but for those that are kept by hand.
+
+    Args:
+        records: of this stage.
+        settings: bounds and threshold.
+        by_hand: name → `keep` or `reject`.
     """
-    examined = [record for record in records if record["status"] != FAILED]
     candidates = []
-    for record in examined:
+    for record in records:
+        if record["status"] == FAILED:
+            continue
         for stale in ("reason", "keeper", "distance"):
             record.pop(stale, None)
-        if record["gate"]:
-            record.update(status=DROPPED, reason=record["gate"])
+        reason = _left_out_for(record, settings, by_hand.get(record["file_name"]))
+        if reason:
+            record.update(status=DROPPED, reason=reason)
         else:
             candidates.append(record)
     candidates.sort(key=preference)
-    clusters = leaders([hash_of(record) for record in candidates], settings.threshold)
+    protected = [n for n, one in enumerate(candidates) if by_hand.get(one["file_name"]) == KEEP]
+    clusters = leaders([hash_of(record) for record in candidates], settings.bits(), protected)
     for position, (record, (leader, distance)) in enumerate(zip(candidates, clusters, strict=True)):
         if leader == position:
             record["status"] = KEPT
@@ -82,8 +117,18 @@ def decide(records: Records, settings: DedupSettings) -> None:
             record.update(status=DROPPED, reason=COPY, keeper=keeper, distance=distance)
 
 
+def _left_out_for(record: Record, settings: DedupSettings, decision: str | None) -> str | None:
+    """Why a picture is left out whatever the others are: rejected by hand, or a gate."""
+    if decision == REJECT:
+        return REJECTED
+    return None if decision == KEEP else judge(record["gates"], settings)
+
+
 def dedup(dataset: Dataset, settings: DedupSettings, *, dry_run: bool = False) -> Summary:
     """Examine `frames/` and decide what the later stages take.
+
+    A dry run examines, too, but writes nothing; its figures tell how many copies each preset
+    would leave out.
 
     Raises:
         DatasetError: there are no frames.
@@ -96,41 +141,92 @@ def dedup(dataset: Dataset, settings: DedupSettings, *, dry_run: bool = False) -
         known: Record = {key: sampled[key] for key in ("film_id", "index") if key in sampled}
         return [Made(name, None, KEPT, {**known, **examine(picture, settings)})]
 
+    found = dataset.pictures(FRAMES)
     summary = run_stage(
-        dataset,
-        STAGE,
-        dataset.pictures(FRAMES),
-        make,
-        lambda _: settings.fingerprint(),
-        forget=False,
-        dry_run=dry_run,
+        dataset, STAGE, found, make, lambda _: settings.looked_at(), forget=False, dry_run=dry_run
     )
-    return summary if dry_run else settle(dataset, settings, summary)
+    if dry_run:
+        return _foresee(dataset, settings, found)
+    return settle(dataset, settings, summary)
 
 
 def settle(dataset: Dataset, settings: DedupSettings, summary: Summary) -> Summary:
     """Decide over all examined pictures; write records and the thumbnails of what is left out."""
-    records = dataset.records(STAGE)
-    origin = dataset.records("frames").named()
-    for name in records.sources():
-        # Gone from the folder and not left out by `prepare`: the user removed it.
-        if not dataset.path(name).exists() and origin.get(name, {}).get("status") != DROPPED:
-            records.drop(name)
+    records = _present(dataset)
+    for name in dataset.records(STAGE).sources():
+        if not records.of(name):
             forget_thumbnail(dataset, name)
-    decide(records, settings)
+    decide(records, settings, decisions(dataset))
     records.tidy()
-    summary.counts.clear()
-    summary.reasons.clear()
+    _count(records, summary)
     for record in records:
-        summary.counts[record["status"]] += 1
         if record["status"] == KEPT:
             forget_thumbnail(dataset, record["file_name"])
             continue
-        summary.reasons[record["reason"]] += 1
         path = dataset.path(record["file_name"])
         if record["status"] == DROPPED and path.exists():
             keep_thumbnail(dataset, record["file_name"], read_rgb(path))
     return summary
+
+
+def _present(dataset: Dataset) -> Records:
+    """What was examined, without those that the user removed from the folder."""
+    records = dataset.records(STAGE)
+    origin = dataset.records("frames").named()
+    for name in records.sources():
+        # Not in the folder, and not because `prepare` left it out.
+        lost = not dataset.path(name).exists() and origin.get(name, {}).get("status") != DROPPED
+        if lost or name in dataset.leaving:
+            records.drop(name)
+    return records
+
+
+def _count(records: Records, summary: Summary) -> None:
+    """Count who is kept, who is left out and why; tell of much night."""
+    summary.counts = Counter(record["status"] for record in records)
+    summary.reasons = Counter(r["reason"] for r in records if r["status"] != KEPT)
+    night, total = summary.reasons[NIGHT], summary.counts.total()
+    if night > MUCH_NIGHT * total:
+        summary.problems.append(
+            f"{night} of {total} pictures are night scenes, which make a dark, muddy style; "
+            "is this the right film, or --night too high?"
+        )
+
+
+def _foresee(dataset: Dataset, settings: DedupSettings, found: list[Path]) -> Summary:
+    """What would be left out, with the settings and with each preset; nothing is written."""
+    records = _present(dataset)
+    names = {dataset.file_name(path): path for path in found}
+    new = [
+        name
+        for name in names
+        if not any(r.get("settings") == settings.looked_at() for r in records.of(name))
+    ]
+    pool = joblib.Parallel(n_jobs=workers_for(len(new)), prefer="threads")
+    examined = pool(joblib.delayed(_examined)(names[name], settings) for name in new)
+    for name, record in zip(new, examined, strict=True):
+        records.update(name, [{"file_name": name, **record}])
+    summary = Summary(STAGE, dry_run=True)
+    by_hand = decisions(dataset)
+    for preset in THRESHOLDS[settings.hash]:
+        alike = settings.model_copy(update={"alike": preset, "threshold": None})
+        decide(records, alike, by_hand)
+        copies = sum(record.get("reason") == COPY for record in records)
+        summary.figures[f"copies_{preset}"] = copies
+    decide(records, settings, by_hand)
+    dataset.foreseen[STAGE] = records
+    _count(records, summary)
+    kept = (record["file_name"] for record in records if record["status"] == KEPT)
+    summary.counts["to decode again"] = sum(not dataset.path(name).exists() for name in kept)
+    return summary
+
+
+def _examined(path: Path, settings: DedupSettings) -> Record:
+    """The record of a picture that is looked at for a dry run."""
+    try:
+        return {"status": KEPT, **examine(read_rgb(path), settings)}
+    except PictureError as error:
+        return {"status": FAILED, "reason": error.problem}
 
 
 def thumbnail_name(name: str) -> str:

@@ -20,7 +20,7 @@ from animeprep.boxes import Picture
 from animeprep.dataset import Dataset
 from animeprep.errors import PictureError
 from animeprep.files import sha256, sweep_parts, write_atomic, writing
-from animeprep.images import decode_rgb, encode_png, read_bytes
+from animeprep.images import decode_rgb, encode_png, list_images, read_bytes
 from animeprep.progress import progress
 from animeprep.records import Record, Records
 
@@ -129,16 +129,17 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
     """
     name_of = name_of or dataset.file_name
     records = dataset.records(stage)
-    summary = Summary(stage, dry_run=dry_run)
+    summary = Summary(stage, problems=records.told(), dry_run=dry_run)
     named = {name_of(path): path for path in sources}
+    _refuse_links(dataset, sources, summary)
     if forget:
         _forget_lost(dataset, records, set(named), summary)
     jobs = (
         (name, path, fingerprint(name), records.of(name)) for name, path in sorted(named.items())
     )
     if dry_run:
-        for _, path, settings, old in jobs:
-            summary.counts["unchanged" if _is_done(dataset, path, settings, old) else "to do"] += 1
+        for job in jobs:
+            _foresee(dataset, summary, *job)
         return summary
     worker = _Worker(dataset, make)
     pool = joblib.Parallel(
@@ -162,6 +163,15 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
     return summary
 
 
+def _refuse_links(dataset: Dataset, sources: list[Path], summary: Summary) -> None:
+    """Tell of links in the folders of the sources that lead out of the dataset."""
+    folders = {path.parent for path in sources if path.is_relative_to(dataset.root)}
+    for path in (one for folder in sorted(folders) for one in list_images(folder)):
+        if dataset.leads_out(path):
+            summary.counts[FAILED] += 1
+            summary.problems.append(f"{path}: is a link out of the dataset; copy the picture here")
+
+
 class _Worker:
     """Handles one source; runs in joblib's workers."""
 
@@ -177,7 +187,7 @@ class _Worker:
         try:
             data = read_bytes(path)
             source_sha256 = sha256(data)
-            if _matches(self.dataset, source_sha256, settings, old):
+            if _unlike(self.dataset, source_sha256, settings, old) is None:
                 return name, None
             made = self.make(name, decode_rgb(data, path))
         except PictureError as error:
@@ -205,22 +215,44 @@ class _Worker:
         return {**record, **shared}
 
 
-def _is_done(dataset: Dataset, path: Path, settings: str, old: list[Record]) -> bool:
+def _foresee(
+    dataset: Dataset, summary: Summary, name: str, path: Path, settings: str, old: list[Record]
+) -> None:
+    """Count what a run would do about a source, and why; later stages hear of it."""
+    why = _why_redo(dataset, name, path, settings, old)
+    if why is None:
+        summary.counts["unchanged"] += len(old)
+        return
+    summary.counts["to do"] += 1
+    summary.reasons[why] += 1
+    dataset.pending.update(record["file_name"] for record in old)
+
+
+def _why_redo(
+    dataset: Dataset, name: str, path: Path, settings: str, old: list[Record]
+) -> str | None:
+    """Why a source has to be worked on, or None."""
+    if name in dataset.pending:
+        return "made again before"
     try:
-        return _matches(dataset, sha256(read_bytes(path)), settings, old)
+        digest = sha256(read_bytes(path))
     except PictureError:
-        return False
+        return "cannot be read"
+    return _unlike(dataset, digest, settings, old)
 
 
-def _matches(dataset: Dataset, source_sha256: str, settings: str, old: list[Record]) -> bool:
-    """Whether the records say that these bytes met these settings, and the results are there."""
-    return bool(old) and all(
-        record["status"] != FAILED
-        and record.get("source_sha256") == source_sha256
-        and record.get("settings") == settings
-        and ("sha256" not in record or dataset.path(record["file_name"]).exists())
-        for record in old
-    )
+def _unlike(dataset: Dataset, source_sha256: str, settings: str, old: list[Record]) -> str | None:
+    """What keeps records from saying that these bytes met these settings; None where they do."""
+    whys = {
+        "new": not old,
+        "failed before": any(record["status"] == FAILED for record in old),
+        "changed": any(record.get("source_sha256") != source_sha256 for record in old),
+        "other settings": any(record.get("settings") != settings for record in old),
+        "result missing": any(
+            "sha256" in record and not dataset.path(record["file_name"]).exists() for record in old
+        ),
+    }
+    return next((why for why, holds in whys.items() if holds), None)
 
 
 def _no_longer_made(old: list[Record], new: list[Record]) -> Iterator[Record]:
@@ -245,9 +277,11 @@ def _remove_made(dataset: Dataset, lost: Iterable[Record], summary: Summary) -> 
         path = dataset.path(record["file_name"])
         if path.exists() and sha256(path.read_bytes()) == record["sha256"]:
             summary.counts["removed"] += 1
-            if not summary.dry_run:
-                with writing(path):
-                    path.unlink()
+            if summary.dry_run:
+                dataset.leaving.add(record["file_name"])
+                continue
+            with writing(path):
+                path.unlink()
 
 
 def _sweep(dataset: Dataset, records: Records) -> None:

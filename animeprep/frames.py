@@ -3,6 +3,7 @@
 The report on reproducing CartoonGAN that this project starts from takes every 50th picture.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -121,7 +122,9 @@ def frames(
         InputError: none of the inputs could be used.
         OutputError: a picture cannot be written.
     """
-    run = FrameWriter(dataset, dataset.records(STAGE), Summary(STAGE, dry_run=dry_run), sieve)
+    records = dataset.records(STAGE)
+    told = [*records.told(), *dataset.records(FILMS).told()]
+    run = FrameWriter(dataset, records, Summary(STAGE, problems=told, dry_run=dry_run), sieve)
     films, stills, problems = _sort_out(inputs)
     for path in films:
         try:
@@ -232,14 +235,14 @@ class _Sampling:
         announced = self.ledger.of(self.film_id)
         if not announced:
             return False
-        if announced[0]["content"] != self.content:
+        if announced[0].get("content") != self.content:
             raise FilmError(
                 self.path, f"another film of this dataset is {self.film_id}, too", "rename this one"
             )
         return (
             announced[0]["status"] == KEPT
             and announced[0]["settings"] == self._fingerprint()
-            and bool(self.known)
+            and len(self.known) == announced[0].get("taken")
             and all(self.work.is_done(r["file_name"], self.look) for r in self.known)
         )
 
@@ -252,7 +255,14 @@ class _Sampling:
             self.work.summary.counts["films to look for shots in"] += 1
         else:
             # Of films that are counted, about: their pictures are taken for evenly spaced.
-            self.work.summary.counts["to do"] += len(indexes(film, self.settings.selection()))
+            wanted = indexes(film, self.settings.selection()).tolist()
+            names = [frame_name(self.film_id, index) for index in wanted]
+            done = sum(self.work.is_done(name, self.look) for name in names)
+            leaving = {record["file_name"] for record in self.known}.difference(names)
+            self.work.dataset.leaving |= leaving
+            self.work.summary.counts += Counter(
+                {"unchanged": done, "to do": len(names) - done, "removed": len(leaving)}
+            )
 
     def _take_all(self, film: Film, decoding: Decoding) -> list[int]:
         """Take the wanted pictures; returns where shots begin, where that was asked for."""
@@ -337,6 +347,7 @@ class _Sampling:
                 for position in sorted(decoding.corrupt)[:MAX_LISTED]
             ],
             "lost": decoding.lost,
+            "taken": len(self.taken),
             "area": [area.left, area.top, area.width, area.height] if area else None,
             "findings": [asdict(finding) for finding in film.findings],
         }

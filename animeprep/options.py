@@ -53,8 +53,9 @@ def settings_options(kind: type[Settings], *names: str) -> Callable[[Verb], Verb
         for name, info in reversed(kind.model_fields.items()):
             if not names or name in names:
                 kind_of_option = _option_type(info)
+                option = name.replace("_", "-")
                 verb = click.option(
-                    f"--{name.replace('_', '-')}",
+                    f"--{option}/--no-{option}" if kind_of_option is bool else f"--{option}",
                     name,
                     type=kind_of_option,
                     is_flag=kind_of_option is bool,

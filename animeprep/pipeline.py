@@ -4,26 +4,27 @@ Films are read once: each sampled picture is examined while it is in memory, and
 pass are encoded. The outcome is what the verbs one by one make: the same `style/`.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+import difflib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
 
-from animeprep.boxes import Picture
+from animeprep.choose import ChooseSettings, choose
 from animeprep.crop import CropSettings, crop
-from animeprep.dataset import FRAMES, Dataset
+from animeprep.curation import KEEP, decide
+from animeprep.dataset import FRAMES, Dataset, stem
 from animeprep.dedup import (
     STAGE as DEDUP,
 )
 from animeprep.dedup import (
     DedupSettings,
     dedup,
-    examine,
     forget_thumbnail,
-    hash_of,
     keep_thumbnail,
-    preference,
     settle,
 )
 from animeprep.edges import EdgeSettings, edges
+from animeprep.errors import DatasetError, UsageError
+from animeprep.examiner import Examiner
 from animeprep.exposure import ExposureSettings, exposure
 from animeprep.files import sha256, writing
 from animeprep.film import FilmRules
@@ -31,11 +32,12 @@ from animeprep.folders import DROPPED, KEPT, MADE, Summary
 from animeprep.frames import STAGE as FRAMES_STAGE
 from animeprep.frames import FrameSettings, frames, restore
 from animeprep.gray import gray
-from animeprep.hashes import distances
 from animeprep.images import list_images, read_rgb
 from animeprep.photos import PhotoSettings, photos
 from animeprep.records import Record, Records
 from animeprep.settings import Settings
+
+FILM_IS_NEEDED = "put it back where animeprep.toml says, or name it"
 
 
 class PrepareSettings(Settings):
@@ -44,67 +46,11 @@ class PrepareSettings(Settings):
     frames: FrameSettings = FrameSettings()
     films: FilmRules = FilmRules()
     dedup: DedupSettings = DedupSettings()
+    choose: ChooseSettings = ChooseSettings()
     crop: CropSettings = CropSettings()
     exposure: ExposureSettings = ExposureSettings()
     edges: EdgeSettings = EdgeSettings()
     photos: PhotoSettings = PhotoSettings()
-
-
-class _Examiner:
-    """The sieve of `prepare`: examines sampled pictures and foresees what dedup will leave out."""
-
-    def __init__(self, dataset: Dataset, settings: DedupSettings) -> None:
-        self.dataset = dataset
-        self.settings = settings
-        self.records = dataset.records(DEDUP)
-        self.origin = dataset.records(FRAMES_STAGE)
-        self.passed: list[Record] = [
-            r for r in self.records if self._is_current(r) and not r["gate"]
-        ]
-
-    def _is_current(self, record: Record) -> bool:
-        return "phash" in record and record.get("settings") == self.settings.fingerprint()
-
-    def knows(self, name: str) -> bool:
-        return any(self._is_current(record) for record in self.records.of(name))
-
-    def judge(self, name: str, picture: Picture) -> bool:
-        record: Record = {
-            "file_name": name,
-            "status": KEPT,
-            **_origin(name),
-            **examine(picture, self.settings),
-            "source": name,
-            "settings": self.settings.fingerprint(),
-        }
-        wanted = not record["gate"] and not self._has_better(record)
-        self.records.put(name, [record])
-        if not record["gate"]:
-            self.passed.append(record)
-        if not wanted:
-            keep_thumbnail(self.dataset, name, picture)
-        return wanted
-
-    def _has_better(self, record: Record) -> bool:
-        """Whether a copy that is preferred was seen already: then this one will hardly win."""
-        own = hash_of(record)
-        return any(
-            preference(other) < preference(record)
-            and int(distances(own, hash_of(other)[None])[0]) <= self.settings.threshold
-            for other in self.passed
-        )
-
-    def written(self, name: str, digest: str) -> None:
-        examined = [{**record, "source_sha256": digest} for record in self.records.of(name)]
-        self.records.put(name, examined)
-
-
-def _origin(name: str) -> Record:
-    """Film and index of a sampled picture, from its name."""
-    film_id, _, index = name.removeprefix("frames/").removesuffix(".png").rpartition("_")
-    if film_id and len(index) == 7 and index.isdigit():
-        return {"film_id": film_id, "index": int(index)}
-    return {}
 
 
 def prepare(
@@ -113,6 +59,7 @@ def prepare(
     photo_folders: list[Path],
     settings: PrepareSettings,
     *,
+    known: list[Path] | None = None,
     dry_run: bool = False,
 ) -> Iterator[Summary]:
     """Make all sets, from films (or folders of stills) and folders of photos.
@@ -122,7 +69,8 @@ def prepare(
         inputs: films, pictures and folders of pictures.
         photo_folders: photos; none leaves `photo/` as it is.
         settings: of all stages.
-        dry_run: only say what the first stages would do; the later ones depend on their results.
+        known: inputs of earlier runs, from which pictures may have to be decoded again.
+        dry_run: only say what would be done, and why.
 
     Yields:
         A summary after each stage.
@@ -132,11 +80,10 @@ def prepare(
         OutputError: something cannot be written.
     """
     if dry_run:
-        yield frames(dataset, inputs, settings.frames, settings.films, dry_run=True)
-        if photo_folders:
-            yield photos(dataset, photo_folders, settings.photos, dry_run=True)
+        yield from _foresee(dataset, inputs, photo_folders, settings)
         return
-    yield from sift(dataset, inputs, settings)
+    yield from sift(dataset, inputs, settings, [*inputs, *(known or ())])
+    yield choose(dataset, settings.choose)
     yield crop(dataset, settings.crop)
     yield exposure(dataset, settings.exposure)
     yield edges(dataset, settings.edges)
@@ -145,13 +92,39 @@ def prepare(
         yield photos(dataset, photo_folders, settings.photos)
 
 
-def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Iterator[Summary]:
+def _foresee(
+    dataset: Dataset, inputs: list[Path], photo_folders: list[Path], settings: PrepareSettings
+) -> Iterator[Summary]:
+    """What the stages would do with what is there; each hears from those before it."""
+    examiner = Examiner(dataset, settings.dedup)
+    yield frames(dataset, inputs, settings.frames, settings.films, sieve=examiner, dry_run=True)
+    stages: list[Callable[[], Summary]] = [
+        lambda: dedup(dataset, settings.dedup, dry_run=True),
+        lambda: choose(dataset, settings.choose, dry_run=True),
+        lambda: crop(dataset, settings.crop, dry_run=True),
+        lambda: exposure(dataset, settings.exposure, dry_run=True),
+        lambda: edges(dataset, settings.edges, dry_run=True),
+        lambda: gray(dataset, dry_run=True),
+    ]
+    for stage in stages:
+        try:
+            yield stage()
+        except DatasetError:
+            # Nothing is there yet: what comes before has to be done first.
+            break
+    if photo_folders:
+        yield photos(dataset, photo_folders, settings.photos, dry_run=True)
+
+
+def sift(
+    dataset: Dataset, inputs: list[Path], settings: PrepareSettings, known: list[Path]
+) -> Iterator[Summary]:
     """Frames and dedup in one pass over each film: encodes only what passes.
 
     A picture that was written and then lost to a sharper one is removed; the rare one that was
     passed over and wins after all is decoded again.
     """
-    examiner = _Examiner(dataset, settings.dedup)
+    examiner = Examiner(dataset, settings.dedup)
     sampled = frames(dataset, inputs, settings.frames, settings.films, sieve=examiner)
     examiner.records.tidy()
     if list_images(dataset.root / FRAMES):
@@ -159,7 +132,7 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
         decided = dedup(dataset, settings.dedup)
     else:
         decided = settle(dataset, settings.dedup, Summary(DEDUP))
-    _bring_back_winners(dataset, inputs, settings.films, sampled)
+    _bring_back_winners(dataset, known, settings.films, sampled)
     records = dataset.records(FRAMES_STAGE)
     for judged in dataset.records(DEDUP):
         for record in records.of(judged["file_name"]):
@@ -174,14 +147,14 @@ def sift(dataset: Dataset, inputs: list[Path], settings: PrepareSettings) -> Ite
 
 
 def _bring_back_winners(
-    dataset: Dataset, inputs: list[Path], rules: FilmRules, summary: Summary
+    dataset: Dataset, known: list[Path], rules: FilmRules, summary: Summary
 ) -> None:
     """Decode what was passed over while the film was read and is kept after all."""
-    known = set(dataset.records(FRAMES_STAGE).sources())
+    sampled = set(dataset.records(FRAMES_STAGE).sources())
     kept = {r["file_name"] for r in dataset.records(DEDUP) if r["status"] == KEPT}
-    winners = {name for name in kept & known if not dataset.path(name).exists()}
+    winners = {name for name in kept & sampled if not dataset.path(name).exists()}
     if winners:
-        restore(dataset, inputs, winners, rules)
+        restore(dataset, known, winners, rules)
     for name in winners:
         if dataset.path(name).exists():
             # Passed over in this run, or in one before.
@@ -191,7 +164,49 @@ def _bring_back_winners(
         if dataset.path(name).exists():
             forget_thumbnail(dataset, name)
         else:
-            summary.problems.append(f"{name}: is kept, but its film was not named this time")
+            summary.problems.append(f"{name}: is kept, but its film is not there; {FILM_IS_NEEDED}")
+
+
+def bring_back(
+    dataset: Dataset, names: list[str], known: list[Path], settings: PrepareSettings
+) -> Summary:
+    """Keep pictures by hand that were left out; those not on disk are decoded again.
+
+    Args:
+        dataset: where they were left out.
+        names: frames, as records, thumbnails or files are called.
+        known: the films and folders that they came from.
+        settings: of dedup and films.
+
+    Raises:
+        UsageError: there is no such frame.
+        DatasetError: its film is not there any more.
+    """
+    frame_of = {stem(name): name for name in dataset.records(DEDUP).sources()}
+    wanted = {_frame_named(name, frame_of) for name in names}
+    missing = {name for name in wanted if not dataset.path(name).exists()}
+    if missing:
+        restore(dataset, known, missing, settings.films)
+    for name in sorted(missing):
+        if not dataset.path(name).exists():
+            raise DatasetError(name, "its film is not there", FILM_IS_NEEDED)
+    decide(dataset, sorted(wanted), KEEP)
+    return dedup(dataset, settings.dedup)
+
+
+def _frame_named(name: str, frame_of: dict[str, str]) -> str:
+    """The frame that a user means by its name, its file, or its thumbnail.
+
+    >>> _frame_named("dataset/left_out/a_0000050.jpg", {"a_0000050": "frames/a_0000050.png"})
+    'frames/a_0000050.png'
+    """
+    file = PurePath(name).name
+    for key in (stem(file), PurePath(file).stem, file):
+        if key in frame_of:
+            return frame_of[key]
+    near = difflib.get_close_matches(PurePath(file).stem, frame_of, 1)
+    hint = f"did you mean {near[0]}?" if near else "dedup.jsonl lists all frames"
+    raise UsageError(f"{name}: there is no such frame here; {hint}")
 
 
 def _note_digests(dataset: Dataset, frame_records: Records) -> None:

@@ -6,7 +6,7 @@ same inputs and settings give the same bytes.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,17 @@ class Records:
     """The records of one stage.
 
     Args:
-        path: the `.jsonl` file; it need not exist. A torn last line, left by a killed run, is
-            passed over.
+        path: the `.jsonl` file; it need not exist. Lines that were cut off, by a killed run or a
+            full disk, are passed over.
+
+    Attributes:
+        torn: how many lines were.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._appended = False
-        self._groups: dict[str, list[Record]] = {}
-        for record in _read(path):
-            self._groups.setdefault(_source(record), []).append(record)
+        self._groups, self.torn = _read(path)
 
     def __iter__(self) -> Iterator[Record]:
         for source in sorted(self._groups):
@@ -52,6 +53,11 @@ class Records:
     def named(self) -> dict[str, Record]:
         """All records by their file name."""
         return {record["file_name"]: record for record in self}
+
+    def told(self) -> list[str]:
+        """One line where lines were cut off; nothing otherwise."""
+        lost = f"{self.path}: {self.torn} line{'s' * (self.torn > 1)} cut off, by a crash maybe"
+        return [f"{lost}; what they told is looked at again"] if self.torn else []
 
     def put(self, source: str, records: list[Record]) -> None:
         """Replace the records of a source, and append them to the file in one line.
@@ -95,19 +101,28 @@ def _source(record: Record) -> str:
     return str(record.get("source") or record["file_name"])
 
 
-def _read(path: Path) -> Iterable[Record]:
-    """The records in a file, the latest of each source where it stands twice."""
-    if not path.exists():
-        return []
+def _read(path: Path) -> tuple[dict[str, list[Record]], int]:
+    """The records in a file by source, the latest where it stands twice; the lines cut off."""
     groups: dict[str, list[Record]] = {}
+    torn = 0
+    if not path.exists():
+        return groups, torn
     # Not splitlines(): names may hold what Unicode calls the end of a line.
-    for line in path.read_text(encoding="utf-8", errors=_FOREIGN).split("\n"):
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue
+    for line in filter(None, path.read_text(encoding="utf-8", errors=_FOREIGN).split("\n")):
+        entry = _parse(line)
         if "records" in entry:
             groups[entry["source"]] = list(entry["records"])
         elif "file_name" in entry:
             groups.setdefault(_source(entry), []).append(entry)
-    return [record for group in groups.values() for record in group]
+        else:
+            torn += 1
+    return groups, torn
+
+
+def _parse(line: str) -> Record:
+    """A line's object; empty where it holds none."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

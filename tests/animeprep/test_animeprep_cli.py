@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ WRONG_CALLS = {
     "not a number": (["frames", "text.mkv", "--every", "many"], "--every"),
     "out of bounds": (["frames", "text.mkv", "--every", "0"], "--every: "),
     "out of bounds, prepare": (["prepare", "text.mkv", "--strength", "7"], "--strength: "),
-    "not a choice": (["exposure", "--method", "lab"], "--method"),
+    "not a choice": (["exposure", "--method", "clahe"], "--method"),
     "impossible together": (["crop", "--size", "512", "--short-side", "300"], "short side 300"),
     "dataset is a file": (["dedup", "-d", "taken"], "taken"),
 }
@@ -167,10 +168,10 @@ def test_json_can_be_parsed(film, call, here, scene):
     code, out, err = call(*arguments, "--json", "-d", "set")
     assert (code, err) == (0, "")
     told = json.loads(out)
-    stages = ["frames", "dedup", "crop", "exposure", "smooth-edges", "gray", "photos"]
+    stages = ["frames", "dedup", "choose", "crop", "exposure", "smooth-edges", "gray", "photos"]
     assert [stage["stage"] for stage in told] == stages
     assert told[0]["counts"] == {"made": 3}
-    assert told[3]["compared"] == 3
+    assert told[4]["compared"] == 6
     assert (here / "set" / "style").is_dir()
 
 
@@ -231,7 +232,7 @@ def test_a_film_of_darkness_ends_in_one_line(here, call, write_film):
     code, _, err = call("prepare", film)
     assert code == 1
     assert err.count("\n") == 1
-    assert "left out all" in err
+    assert "pictures are left out" in err
 
 
 def test_a_full_disk_ends_in_one_line(film, call, monkeypatch):
@@ -388,7 +389,10 @@ def test_shots_come_and_go_with_their_option(film, call, here):
     assert numbered() == [None] * 3
     call("frames", film, "--every", 4, "--shots")
     assert numbered() == [0, 1, 2]
-    call("frames", film, "--every", 4)
+    # What was asked for stands in the recipe.
+    call("frames")
+    assert numbered() == [0, 1, 2]
+    call("frames", "--no-shots")
     assert (here / "dataset/frames.jsonl").read_bytes() == plain
 
 
@@ -414,3 +418,121 @@ def test_a_fifo_is_no_film(here, call):
     os.mkfifo(here / "fifo.mkv")
     code, _, err = call("info", "fifo.mkv")
     assert (code, err) == (1, "animeprep: fifo.mkv: is no file; name a film\n")
+
+
+@pytest.fixture
+def prepared(film, call, here, scene):
+    """A dataset in `dataset/`, made by `prepare`."""
+    for seed in range(3):
+        write_png(here / "photos" / f"{seed}.png", scene(seed, 100, 200))
+    code, _, err = call("prepare", film, "--every", 4, "--photos", here / "photos", *SMALL)
+    assert (code, err) == (0, "")
+    return Dataset(here / "dataset")
+
+
+def test_prepare_remembers_what_the_set_is_made_of_and_redoes_what_an_edit_asks_for(
+    prepared, call, here
+):
+    code, out, _ = call("prepare")
+    assert code == 0
+    assert re.findall(r"^(\S+): .*(?:made|to do)", out, re.MULTILINE) == []
+    recipe = here / "dataset/animeprep.toml"
+    recipe.write_text(recipe.read_text().replace("high = 200.0", "high = 150.0 # softer lines"))
+    code, out, _ = call("prepare", "--dry-run")
+    lines = dict(re.findall(r"^(\S+): (.*) \(dry run", out, re.MULTILINE))
+    assert lines["exposure"] == "6 unchanged"
+    assert lines["smooth-edges"] == "6 to do"
+    assert lines["gray"] == "6 to do, 6 unchanged"
+    assert "[other settings 6]" in out
+    assert "[made again before 6]" in out
+    code, out, _ = call("prepare")
+    assert "exposure: 6 unchanged" in out
+    assert "# softer lines" in recipe.read_text()
+
+
+def test_a_misspelt_recipe_is_refused_with_a_suggestion(prepared, call, here):
+    recipe = here / "dataset/animeprep.toml"
+    recipe.write_text(recipe.read_text().replace("every =", "evry ="))
+    code, out, err = call("prepare")
+    assert (code, out) == (2, "")
+    assert "unknown setting in [frames]: evry; did you mean every?" in err
+
+
+def test_a_run_that_fails_leaves_the_recipe_as_it_was(prepared, call, here):
+    before = (here / "dataset/animeprep.toml").read_bytes()
+    assert call("frames", "--start", "1:00:00")[0] == 1
+    assert (here / "dataset/animeprep.toml").read_bytes() == before
+
+
+def test_what_was_left_out_is_restored_from_its_film(call, here, write_film, scene, soften):
+    film = write_film(here / "movie.mkv", [soften(scene(1, 144, 320)), scene(1, 144, 320)])
+    call("prepare", film, "--every", 1, *SMALL)
+    dataset = Dataset(here / "dataset")
+    soft = next(r["file_name"] for r in dataset.records("dedup") if r["status"] == "dropped")
+    assert not dataset.path(soft).exists()
+    code, out, _ = call("dedup", "--restore", f"dataset/left_out/{Path(soft).stem}.jpg")
+    assert (code, out) == (0, "dedup: 2 kept\n")
+    assert dataset.path(soft).exists()
+    assert len(dataset.kept_frames()) == 2
+    assert "1 made" not in call("prepare")[1].splitlines()[0]
+    assert len(dataset.kept_frames()) == 2
+
+
+def test_what_cannot_be_restored_is_told(call, here, write_film, scene, soften):
+    film = write_film(here / "movie.mkv", [soften(scene(1, 144, 320)), scene(1, 144, 320)])
+    call("prepare", film, "--every", 1, *SMALL)
+    dataset = Dataset(here / "dataset")
+    soft = next(r["file_name"] for r in dataset.records("dedup") if r["status"] == "dropped")
+    code, _, err = call("dedup", "--restore", "move_0000001")
+    assert (code, "there is no such frame here" in err) == (2, True)
+    film.unlink()
+    code, _, err = call("dedup", "--restore", soft)
+    assert (code, f"{soft}: its film is not there" in err) == (1, True)
+    assert len(dataset.records("curation").sources()) == 0
+
+
+def test_a_second_run_at_the_same_time_is_refused(prepared, call):
+    with prepared.lock():
+        for arguments in (["prepare"], ["crop"], ["review", "--no-browser"]):
+            code, out, err = call(*arguments)
+            assert (code, out) == (1, "")
+            assert "dataset: another run is at work on this dataset" in err
+        assert call("prepare", "--dry-run")[0] == 0
+        assert call("doctor")[0] == 0
+
+
+def test_choosing_fewer_frames_leaves_fewer_crops(prepared, call):
+    code, out, _ = call("choose", "--target", 2, "--held-out", 0)
+    assert (code, out.splitlines()[0]) == (0, "choose: 1 dropped, 2 kept [not chosen 1]")
+    assert call("crop")[1].startswith("crop: 2 removed, 4 unchanged")
+
+
+def test_a_report_is_one_page(prepared, call, here):
+    code, out, _ = call("report")
+    assert (code, out) == (0, "dataset/report.html\n")
+    assert "movie.mkv" in (here / "dataset/report.html").read_text()
+
+
+def test_the_check_up_tells_what_is_wrong_and_what_to_run(prepared, call):
+    code, out, _ = call("doctor")
+    assert code == 0
+    assert "animeprep train" in out
+    next(prepared.path("style").iterdir()).write_bytes(b"broken")
+    code, out, _ = call("doctor", "--json")
+    assert code == 1
+    assert "problem" in {finding["level"] for finding in json.loads(out)}
+
+
+def test_a_set_goes_out_and_comes_in_again(prepared, call, here, snapshot):
+    code, out, _ = call("export-set", "imagefolder", "elsewhere")
+    assert (code, out.split(":")[0]) == (0, "export-set")
+    assert call("import-set", "elsewhere", "-d", "again")[0] == 0
+    style = snapshot(prepared.root, "style")
+    assert sorted(snapshot(here / "again", "style").values()) == sorted(style.values())
+    assert call("export-set", "origami", "elsewhere")[0] == 2
+
+
+def test_a_preview_of_smoothed_edges_is_a_sheet(prepared, call, here):
+    code, out, _ = call("smooth-edges", "--preview")
+    assert (code, out) == (0, "dataset/smooth-preview.png\n")
+    assert read_rgb(here / "dataset/smooth-preview.png").shape[1] >= 4 * 64

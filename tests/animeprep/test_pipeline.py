@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import animeprep.records
+from animeprep.choose import choose
 from animeprep.crop import CropSettings, crop
 from animeprep.dataset import Dataset
 from animeprep.dedup import DedupSettings, dedup, examine
@@ -15,7 +16,8 @@ from animeprep.errors import InputError
 from animeprep.exposure import exposure
 from animeprep.frames import FrameSettings, frames
 from animeprep.gray import gray
-from animeprep.hashes import distances, phash
+from animeprep.hamming import distances
+from animeprep.hashes import hash_picture
 from animeprep.images import list_images, write_png
 from animeprep.photos import PhotoSettings, photos
 from animeprep.pipeline import PrepareSettings, prepare
@@ -29,8 +31,8 @@ def every(step, **bounds):
     return PrepareSettings(
         frames=FrameSettings(every=step),
         dedup=DedupSettings(**bounds),
-        crop=CropSettings(**CROPS),
-        photos=PhotoSettings(**CROPS),
+        crop=CropSettings.model_validate(CROPS),
+        photos=PhotoSettings.model_validate(CROPS),
     )
 
 
@@ -43,7 +45,7 @@ def material(tmp_path_factory, write_film, scene, soften):
     folder = tmp_path_factory.mktemp("material")
     black, size = np.zeros((144, 320, 3), np.uint8), (144, 320)
     shots = [
-        soften(scene(1, *size), 2),
+        soften(scene(1, *size), 1.5),
         scene(2, *size),
         black,
         soften(scene(1, *size)),
@@ -82,6 +84,7 @@ def prepared(dataset, material, inputs):
 def verb_by_verb(dataset, material, inputs, settings=EVERY_4TH):
     frames(dataset, inputs, settings.frames)
     dedup(dataset, settings.dedup)
+    choose(dataset, settings.choose)
     crop(dataset, settings.crop)
     exposure(dataset, settings.exposure)
     edges(dataset, settings.edges)
@@ -122,7 +125,16 @@ def test_prepare_keeps_the_sharpest_copy_and_encodes_no_other(dataset, prepared)
 
 def test_every_summary_is_told(prepared):
     stages = [summary.stage for summary in prepared()]
-    assert stages == ["frames", "dedup", "crop", "exposure", "smooth-edges", "gray", "photos"]
+    assert stages == [
+        "frames",
+        "dedup",
+        "choose",
+        "crop",
+        "exposure",
+        "smooth-edges",
+        "gray",
+        "photos",
+    ]
 
 
 def test_a_rerun_changes_no_file(dataset, prepared, times_of):
@@ -151,13 +163,13 @@ def stop_at(monkeypatch, module, name, call):
 STOPS = [
     ("animeprep.frame_writer", "write_frame", 0),
     ("animeprep.frame_writer", "write_frame", 4),
-    ("animeprep.pipeline", "examine", 9),
-    ("animeprep.pipeline", "examine", 18),
+    ("animeprep.examiner", "examine", 9),
+    ("animeprep.examiner", "examine", 13),
     ("animeprep.pipeline", "dedup", 0),
     ("animeprep.pipeline", "_leave_out", 1),
     ("animeprep.records", "write_changed", 3),
     ("animeprep.crop", "draw_crops", 3),
-    ("animeprep.exposure", "compensate", 2),
+    ("animeprep.exposure.stage", "compensate", 2),
     ("animeprep.edges", "smooth_edges", 5),
     ("animeprep.gray", "to_gray", 9),
     ("animeprep.photos", "crops_of", 2),
@@ -254,8 +266,8 @@ def test_a_winner_that_was_passed_over_is_decoded_again(tmp_path, dataset, write
     )
     sharpness = [examine(picture, DedupSettings())["sharpness"] for picture in (b, a, c)]
     assert sharpness == sorted(sharpness)
-    near = max(int(distances(phash(a), phash(x)[None])[0]) for x in (b, c))
-    far = int(distances(phash(b), phash(c)[None])[0])
+    near = max(int(distances(hash_picture(a), hash_picture(x)[None])[0]) for x in (b, c))
+    far = int(distances(hash_picture(b), hash_picture(c)[None])[0])
     assert far - near > 8
     film = write_film(tmp_path / "blend.mkv", [a, b, c])
     settings = every(1, threshold=(near + far) // 2)
@@ -318,13 +330,14 @@ def test_a_killed_process_resumes_to_the_same_bytes(
     dataset, material, inputs, prepared, whole, snapshot
 ):
     script = (
-        "import os, sys; from pathlib import Path; import animeprep.pipeline as p\n"
-        "real, calls = p.examine, []\n"
+        "import os, sys; from pathlib import Path\n"
+        "import animeprep.examiner as e, animeprep.pipeline as p\n"
+        "real, calls = e.examine, []\n"
         "def examine(*given):\n"
         "    calls.append(1)\n"
         "    if len(calls) == 12: os.kill(os.getpid(), 9)\n"
         "    return real(*given)\n"
-        "p.examine = examine\n"
+        "e.examine = examine\n"
         "small = {'size': 64, 'short_side': 80}\n"
         "settings = p.PrepareSettings(\n"
         "    frames=p.FrameSettings(every=4),\n"
@@ -340,7 +353,8 @@ def test_a_killed_process_resumes_to_the_same_bytes(
         timeout=60,
     )
     assert killed.returncode == -9
-    assert len(dataset.records("dedup").sources()) == 11
+    # Drawings are held, and looked at once.
+    assert len(dataset.records("dedup").sources()) == 17
     prepared()
     assert snapshot(dataset.root) == whole
 

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from animeprep.crop import CropSettings
 from animeprep.errors import UsageError
 from animeprep.film import FilmSettings
 from animeprep.recipe import Recipe
@@ -77,9 +80,43 @@ def test_a_film_may_be_named_by_its_identifier(recipe):
         ('[films."a.mkv"]\nmatrx = 1', r'setting in \[films\."a\.mkv"\]: matrx; did you mean mat'),
         ("frames = 3", r"frames is no table; write \[frames\]"),
         ("[frames", "cannot be read"),
-        ("[zzz]", "there are frames, films, dedup"),
+        ("[zzz]", "there are inputs, frames, films, dedup"),
     ],
 )
 def test_what_is_wrong_is_told_with_a_hint(recipe, text, said):
     with pytest.raises(UsageError, match=said):
         recipe(text)
+
+
+def test_inputs_are_remembered_from_the_dataset_folder_and_each_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    films = [Path("a film.mkv"), Path("sub/b.mkv")]
+    for film in films:
+        film.parent.mkdir(exist_ok=True)
+        film.write_text("")
+    recipe = Recipe(Path("sets/one"))
+    inputs = recipe.with_inputs(films=[*films, films[0].absolute(), Path("missing.mkv")])
+    assert inputs.films == ("../../a film.mkv", "../../sub/b.mkv")
+    recipe.save({"inputs": inputs})
+    monkeypatch.chdir(tmp_path / "sets")
+    again = Recipe(Path("one"))
+    assert again.inputs("films") == [Path("../a film.mkv"), Path("../sub/b.mkv")]
+    assert again.inputs("photos") == []
+    assert again.with_inputs(photos=[tmp_path]).photos == ("../..",)
+    assert again.with_inputs(photos=[tmp_path]).films == inputs.films
+
+
+def test_what_is_saved_is_read_again(tmp_path):
+    Recipe(tmp_path).save({"films": FilmSettings(hdr="pq"), "crop": CropSettings(count=5)})
+    read = Recipe(tmp_path)
+    assert read.rules({}).common == FilmSettings(hdr="pq")
+    assert CropSettings(**read.values("crop")) == CropSettings(count=5)
+    before = (tmp_path / "animeprep.toml").stat().st_mtime_ns
+    read.save({"crop": CropSettings(count=5)})
+    assert (tmp_path / "animeprep.toml").stat().st_mtime_ns == before
+
+
+def test_a_name_that_no_recipe_can_hold_is_left_out(tmp_path):
+    film = tmp_path / "film\udcff.mkv"
+    film.write_text("")
+    assert Recipe(tmp_path).with_inputs(films=[film]).films == ()

@@ -108,3 +108,23 @@ def test_any_name_survives(path, name):
     assert Records(path).sources() == [name]
     records.tidy()
     assert Records(path).of(name) == [record(name, name)]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 40])
+def test_a_line_that_was_cut_off_is_told_and_what_it_said_forgotten(path, cut):
+    records = Records(path)
+    for name in ("a", "b"):
+        records.put(name, [record(f"{name}_0", name)])
+    records.tidy()
+    path.write_bytes(path.read_bytes()[:-cut])
+    left = Records(path)
+    assert left.sources() == (["a", "b"] if cut == 1 else ["a"])
+    assert len(left.told()) == left.torn == (cut > 1)
+    assert all("1 line cut off" in line and str(path) in line for line in left.told())
+
+
+@pytest.mark.parametrize("line", ["7", "null", '"a"', "[]", "{}"])
+def test_a_line_that_holds_no_record_is_passed_over(path, line):
+    path.write_text(f'{line}\n{{"file_name": "a", "status": "made"}}\n')
+    assert Records(path).sources() == ["a"]
+    assert Records(path).torn == 1
