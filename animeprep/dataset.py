@@ -59,6 +59,7 @@ class Dataset:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._inside: set[Path] = set()
         #: In a dry run: files that would be made anew or removed, and records as they would be.
         self.pending: set[str] = set()
         self.leaving: set[str] = set()
@@ -74,8 +75,13 @@ class Dataset:
             DatasetError: the name leads out of the dataset folder.
         """
         path = self.root / file_name
-        if not self.holds(path):
-            raise DatasetError(file_name, "leads out of the dataset folder", "repair the records")
+        # Resolving takes longer than writing a small picture: once for each folder is enough.
+        if path.parent not in self._inside or path.name == ".." or path.is_symlink():
+            if not self.holds(path):
+                raise DatasetError(
+                    file_name, "leads out of the dataset folder", "repair the records"
+                )
+            self._inside.add(path.parent)
         return path
 
     def file_name(self, path: Path) -> str:
@@ -169,9 +175,10 @@ class Dataset:
         """Whether a file lies in the dataset, wherever links lead."""
         return path.resolve().is_relative_to(self.root.resolve())
 
-    def leads_out(self, path: Path) -> bool:
-        """Whether a file in a folder of the dataset is a link to somewhere else."""
-        return path.is_symlink() and not self.holds(path)
+    def links_out(self, folder: str) -> list[Path]:
+        """The picture files in a folder that are links to somewhere outside of the dataset."""
+        found = list_images(self.root / folder)
+        return [path for path in found if path.is_symlink() and not self.holds(path)]
 
     def pictures(self, folder: str) -> list[Path]:
         """The pictures in a folder, made or dropped in by hand, ordered by name.
@@ -179,11 +186,8 @@ class Dataset:
         Raises:
             DatasetError: there are none; the message names the verb that makes them.
         """
-        found = [
-            path
-            for path in list_images(self.root / folder)
-            if not self.leads_out(path) and self.file_name(path) not in self.leaving
-        ]
+        not_ours = {*self.links_out(folder), *map(self.root.joinpath, self.leaving)}
+        found = [path for path in list_images(self.root / folder) if path not in not_ours]
         if not found:
             raise DatasetError(
                 self.root / folder,

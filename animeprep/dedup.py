@@ -96,16 +96,17 @@ def decide(records: Records, settings: DedupSettings, by_hand: Mapping[str, str]
         by_hand: name → `keep` or `reject`.
     """
     candidates = []
-    for record in records:
-        if record["status"] == FAILED:
-            continue
+    for record in (one for one in records if one["status"] != FAILED):
         for stale in ("reason", "keeper", "distance"):
             record.pop(stale, None)
         reason = _left_out_for(record, settings, by_hand.get(record["file_name"]))
         if reason:
             record.update(status=DROPPED, reason=reason)
-        else:
+        elif record["settings"] == settings.looked_at():
             candidates.append(record)
+        else:
+            # Another kind of hash, of a picture that is not on disk: `prepare` looks again.
+            record.update(status=DROPPED, reason=COPY)
     candidates.sort(key=preference)
     protected = [n for n, one in enumerate(candidates) if by_hand.get(one["file_name"]) == KEEP]
     clusters = leaders([hash_of(record) for record in candidates], settings.bits(), protected)
@@ -159,6 +160,7 @@ def settle(dataset: Dataset, settings: DedupSettings, summary: Summary) -> Summa
     decide(records, settings, decisions(dataset))
     records.tidy()
     _count(records, summary)
+    summary.counts += Counter({FAILED: len(dataset.links_out(FRAMES))})
     for record in records:
         if record["status"] == KEPT:
             forget_thumbnail(dataset, record["file_name"])
@@ -224,7 +226,8 @@ def _foresee(dataset: Dataset, settings: DedupSettings, found: list[Path]) -> Su
 def _examined(path: Path, settings: DedupSettings) -> Record:
     """The record of a picture that is looked at for a dry run."""
     try:
-        return {"status": KEPT, **examine(read_rgb(path), settings)}
+        measured = examine(read_rgb(path), settings)
+        return {"status": KEPT, "settings": settings.looked_at(), **measured}
     except PictureError as error:
         return {"status": FAILED, "reason": error.problem}
 

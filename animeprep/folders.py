@@ -20,7 +20,7 @@ from animeprep.boxes import Picture
 from animeprep.dataset import Dataset
 from animeprep.errors import PictureError
 from animeprep.files import sha256, sweep_parts, write_atomic, writing
-from animeprep.images import decode_rgb, encode_png, list_images, read_bytes
+from animeprep.images import decode_rgb, encode_png, read_bytes
 from animeprep.progress import progress
 from animeprep.records import Record, Records
 
@@ -132,6 +132,7 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
     summary = Summary(stage, problems=records.told(), dry_run=dry_run)
     named = {name_of(path): path for path in sources}
     _refuse_links(dataset, sources, summary)
+    _doubt_torn(records)
     if forget:
         _forget_lost(dataset, records, set(named), summary)
     jobs = (
@@ -163,11 +164,17 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
     return summary
 
 
+def _doubt_torn(records: Records) -> None:
+    """Where lines were cut off, look at all sources again: of one, a part may still be known."""
+    for record in records if records.torn else ():
+        record["settings"] = None
+
+
 def _refuse_links(dataset: Dataset, sources: list[Path], summary: Summary) -> None:
     """Tell of links in the folders of the sources that lead out of the dataset."""
     folders = {path.parent for path in sources if path.is_relative_to(dataset.root)}
-    for path in (one for folder in sorted(folders) for one in list_images(folder)):
-        if dataset.leads_out(path):
+    for folder in sorted(map(dataset.file_name, folders)):
+        for path in dataset.links_out(folder):
             summary.counts[FAILED] += 1
             summary.problems.append(f"{path}: is a link out of the dataset; copy the picture here")
 

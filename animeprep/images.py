@@ -90,7 +90,8 @@ def decode_rgb(data: bytes, path: Path) -> Picture:
                 raise PictureError(
                     path, f"{image.width}×{image.height} is too large", "scale it down"
                 )
-            return _to_rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image)
     except Image.DecompressionBombError as error:
         raise PictureError(path, "the picture is too large", "scale it down") from error
     except _BROKEN as error:
@@ -108,7 +109,7 @@ def _to_rgb(image: Image.Image) -> Picture:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_rgb(path: Path) -> Picture:

@@ -4,8 +4,9 @@ Films are read once: each sampled picture is examined while it is in memory, and
 pass are encoded. The outcome is what the verbs one by one make: the same `style/`.
 """
 
+import contextlib
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from animeprep.choose import ChooseSettings, choose
@@ -80,40 +81,26 @@ def prepare(
         OutputError: something cannot be written.
     """
     if dry_run:
-        yield from _foresee(dataset, inputs, photo_folders, settings)
-        return
-    yield from sift(dataset, inputs, settings, [*inputs, *(known or ())])
-    yield choose(dataset, settings.choose)
-    yield crop(dataset, settings.crop)
-    yield exposure(dataset, settings.exposure)
-    yield edges(dataset, settings.edges)
-    yield gray(dataset)
+        examiner = Examiner(dataset, settings.dedup)
+        yield frames(dataset, inputs, settings.frames, settings.films, sieve=examiner, dry_run=True)
+        # Where nothing is there yet, only what comes first can be foreseen.
+        with contextlib.suppress(DatasetError):
+            yield dedup(dataset, settings.dedup, dry_run=True)
+            yield from _make_sets(dataset, settings, dry_run=True)
+    else:
+        yield from sift(dataset, inputs, settings, [*inputs, *(known or ())])
+        yield from _make_sets(dataset, settings, dry_run=False)
     if photo_folders:
-        yield photos(dataset, photo_folders, settings.photos)
+        yield photos(dataset, photo_folders, settings.photos, dry_run=dry_run)
 
 
-def _foresee(
-    dataset: Dataset, inputs: list[Path], photo_folders: list[Path], settings: PrepareSettings
-) -> Iterator[Summary]:
-    """What the stages would do with what is there; each hears from those before it."""
-    examiner = Examiner(dataset, settings.dedup)
-    yield frames(dataset, inputs, settings.frames, settings.films, sieve=examiner, dry_run=True)
-    stages: list[Callable[[], Summary]] = [
-        lambda: dedup(dataset, settings.dedup, dry_run=True),
-        lambda: choose(dataset, settings.choose, dry_run=True),
-        lambda: crop(dataset, settings.crop, dry_run=True),
-        lambda: exposure(dataset, settings.exposure, dry_run=True),
-        lambda: edges(dataset, settings.edges, dry_run=True),
-        lambda: gray(dataset, dry_run=True),
-    ]
-    for stage in stages:
-        try:
-            yield stage()
-        except DatasetError:
-            # Nothing is there yet: what comes before has to be done first.
-            break
-    if photo_folders:
-        yield photos(dataset, photo_folders, settings.photos, dry_run=True)
+def _make_sets(dataset: Dataset, settings: PrepareSettings, *, dry_run: bool) -> Iterator[Summary]:
+    """From the frames that dedup keeps to the sets."""
+    yield choose(dataset, settings.choose, dry_run=dry_run)
+    yield crop(dataset, settings.crop, dry_run=dry_run)
+    yield exposure(dataset, settings.exposure, dry_run=dry_run)
+    yield edges(dataset, settings.edges, dry_run=dry_run)
+    yield gray(dataset, dry_run=dry_run)
 
 
 def sift(
@@ -125,7 +112,9 @@ def sift(
     passed over and wins after all is decoded again.
     """
     examiner = Examiner(dataset, settings.dedup)
+    told = examiner.records.told()
     sampled = frames(dataset, inputs, settings.frames, settings.films, sieve=examiner)
+    sampled.problems += told
     examiner.records.tidy()
     if list_images(dataset.root / FRAMES):
         # Looks at what the sieve did not see: frames that were there before.

@@ -67,10 +67,12 @@ class Records:
         """
         self.update(source, records)
         line = json.dumps({"source": source, "records": records}, ensure_ascii=False) + "\n"
-        make_folder(self.path.parent)
-        with writing(self.path), self.path.open("a", encoding="utf-8", errors=_FOREIGN) as file:
+        if not self._appended:
+            make_folder(self.path.parent)
             # The empty line before it keeps a torn line of a killed run apart.
-            file.write(("" if self._appended else "\n") + line)
+            line = "\n" + line
+        with writing(self.path), self.path.open("a", encoding="utf-8", errors=_FOREIGN) as file:
+            file.write(line)
         self._appended = True
 
     def update(self, source: str, records: list[Record]) -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/duplicates.py --pictures FOLDER [--film FILM]... [--each 1] [--fast]
 
-FOLDER holds stills that are all different; labels/duplicates.json tells, by eye, which pictures of two
-films are different, which are one drawing, and which are neighbours in a moving shot.
+FOLDER holds stills that are all different; labels/duplicates.json tells, by eye, which pictures of
+two films are different, which are one drawing, and which are neighbours in a moving shot.
 
 The same: a picture and itself after each of `CHANGES`; two pictures of a held drawing.
 Different: any two pictures; two windows that move over one still by 10 % of the window's width and
@@ -33,7 +33,7 @@ from animeprep.film import Selection, pictures, probe
 from animeprep.hashes import THRESHOLDS, HashMethod, hash_picture
 from animeprep.images import decode_rgb, encode_jpeg, list_images, read_rgb, resize
 
-LABELS = Path(__file__).with_suffix(".json")
+LABELS = Path(__file__).parent / "labels" / "duplicates.json"
 STEPS = (10, 15, 20, 30)
 #: imagededup's default for `max_distance_threshold`.
 PEER, PEER_BITS = "imagededup PHash", 10

@@ -48,7 +48,7 @@ def test_links_out_of_the_dataset_are_no_pictures_of_it(dataset, put, scene, tmp
     dataset.path("frames/b.png").symlink_to(outside.absolute())
     Path(dataset.root / "frames/c.png").symlink_to("a.png")
     assert [path.name for path in dataset.pictures("frames")] == ["a.png", "c.png"]
-    assert dataset.leads_out(dataset.root / "frames/b.png")
+    assert dataset.links_out("frames") == [dataset.root / "frames/b.png"]
 
 
 def _judge(dataset, stage, **statuses):

@@ -202,6 +202,16 @@ def test_another_hash_looks_again(dataset, put, scene):
     assert DedupSettings(threshold=3).bits() == 3
 
 
+def test_a_link_out_of_the_dataset_is_told_and_passed_over(dataset, put, scene, tmp_path):
+    put("frames", a=scene(1))
+    write_png(tmp_path / "outside.png", scene(2))
+    (dataset.root / "frames/b.png").symlink_to(tmp_path / "outside.png")
+    for _ in range(2):
+        summary = dedup(dataset, DedupSettings())
+        assert summary.counts == {"kept": 1, "failed": 1}
+        assert "b.png: is a link out of the dataset; copy the picture here" in summary.problems[0]
+
+
 def test_two_ways_of_telling_likeness_are_refused():
     with pytest.raises(ValidationError, match="alike and threshold say the same in other ways"):
         DedupSettings(alike="loose", threshold=3)

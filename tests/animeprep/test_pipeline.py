@@ -9,6 +9,7 @@ import pytest
 import animeprep.records
 from animeprep.choose import choose
 from animeprep.crop import CropSettings, crop
+from animeprep.curation import KEEP, REJECT, decide
 from animeprep.dataset import Dataset
 from animeprep.dedup import DedupSettings, dedup, examine
 from animeprep.edges import edges
@@ -375,3 +376,72 @@ def test_a_killed_change_leaves_nothing_when_one_goes_back(
     other = Dataset(tmp_path / "other")
     frames(other, films, FrameSettings(every=8))
     assert snapshot(other.root) == clean
+
+
+def test_another_hash_is_taken_up_by_the_next_prepare(tmp_path, dataset, prepared, snapshot):
+    prepared()
+    before = kept(dataset)
+    # Copies were not encoded: dedup alone cannot hash them anew.
+    dedup(dataset, DedupSettings(hash="dhash-64"))
+    assert kept(dataset) <= before
+    settings = EVERY_4TH.model_copy(update={"dedup": DedupSettings(hash="dhash-64")})
+    prepared(settings)
+    fresh = Dataset(tmp_path / "fresh")
+    prepared(settings, fresh)
+    assert snapshot(dataset.root, *SETS) == snapshot(fresh.root, *SETS)
+    assert kept(dataset) == kept(fresh)
+
+
+def choose_by_hand(dataset):
+    """Reject a kept frame, and keep one that was left out as black."""
+    records = dataset.records("dedup")
+    rejected = next(r["file_name"] for r in records if r["status"] == "kept" and "index" in r)
+    black = next(r["file_name"] for r in records if r.get("reason") == "black")
+    decide(dataset, [rejected], REJECT)
+    decide(dataset, [black], KEEP)
+    return rejected, black
+
+
+def test_what_was_chosen_by_hand_is_honoured_and_taken_back(dataset, prepared, whole, snapshot):
+    prepared()
+    rejected, black = choose_by_hand(dataset)
+    prepared()
+    assert rejected not in kept(dataset)
+    assert black in kept(dataset)
+    assert dataset.path(black).exists()
+    assert not dataset.path(rejected).exists()
+    prepared()
+    assert black in kept(dataset)
+    decide(dataset, [rejected, black], None)
+    (dataset.root / "curation.jsonl").unlink()
+    prepared()
+    after = snapshot(dataset.root, *SETS, "frames", "left_out")
+    assert after == {f: whole[f] for f in whole if f.split("/")[0] in (*SETS, "frames", "left_out")}
+
+
+def test_a_rejected_crop_takes_its_pictures_along(dataset, prepared):
+    prepared()
+    crop_name = dataset.file_name(dataset.kept_crops()[0])
+    style = crop_name.replace("crops/", "style/")
+    assert dataset.path(style).exists()
+    decide(dataset, [crop_name], REJECT)
+    prepared()
+    for folder in ("style", "smooth", "gray", "smooth_gray"):
+        assert not dataset.path(style.replace("style/", f"{folder}/")).exists()
+    assert dataset.path(crop_name).exists()
+    decide(dataset, [crop_name], None)
+    prepared()
+    assert dataset.path(style).exists()
+
+
+@pytest.mark.parametrize("stage", ["frames", "films", "dedup", "choose", "crop", "smooth-edges"])
+def test_records_cut_off_by_a_crash_are_told_and_made_good(
+    dataset, prepared, whole, snapshot, stage
+):
+    prepared()
+    path = dataset.root / f"{stage}.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    problems = [problem for summary in prepared() for problem in summary.problems]
+    assert any(f"{stage}.jsonl: 1 line cut off" in problem for problem in problems)
+    assert snapshot(dataset.root) == whole
+    assert [problem for summary in prepared() for problem in summary.problems] == []
