@@ -216,7 +216,9 @@ def sharpness(picture: Picture) -> float:
     >>> sharpness(np.full((9, 9, 3), 100, np.uint8))
     0.0
     """
-    return round(float(cv2.Laplacian(to_gray(picture), cv2.CV_64F).var()), 3)
+    # Whole numbers: 16 bits hold them, at a quarter of the time.
+    deviation = cv2.meanStdDev(cv2.Laplacian(to_gray(picture), cv2.CV_16S))[1]
+    return round(float(deviation[0, 0]) ** 2, 3)
 
 
 def _lower(picture: Picture, height: int) -> Picture:
