@@ -308,6 +308,18 @@ def photos(
     )
 
 
+_CROPPING = ("size", "short_side", "seed")
+#: Table → those of its settings that `prepare` has options for; stages have others of one name.
+_PREPARE = {
+    "frames": tuple(frames_stage.FrameSettings.model_fields),
+    "dedup": ("alike", "threshold"),
+    "choose": ("target",),
+    "crop": _CROPPING,
+    "exposure": ("method", "strength"),
+    "photos": (*_CROPPING, "held_out"),
+}
+
+
 @click.command(epilog="Example: animeprep prepare movie.mkv --photos holiday/")
 @click.argument("inputs", metavar="FILM...", nargs=-1, type=PATH)
 @click.option(
@@ -320,10 +332,10 @@ def photos(
 )
 @settings_options(frames_stage.FrameSettings)
 @settings_options(FilmSettings)
-@settings_options(dedup_stage.DedupSettings, "alike", "threshold")
-@settings_options(choose_stage.ChooseSettings, "target")
-@settings_options(crop_stage.CropSettings, "size", "short_side", "seed")
-@settings_options(exposure_stage.ExposureSettings, "method", "strength")
+@settings_options(dedup_stage.DedupSettings, *_PREPARE["dedup"])
+@settings_options(choose_stage.ChooseSettings, *_PREPARE["choose"])
+@settings_options(crop_stage.CropSettings, *_PREPARE["crop"])
+@settings_options(exposure_stage.ExposureSettings, *_PREPARE["exposure"])
 @settings_options(photos_stage.PhotoSettings, "held_out")
 @shared_options
 def prepare(
@@ -341,7 +353,9 @@ def prepare(
     FILM, what the dataset is made of: only what changed is done again.
     """
     tables: dict[str, Settings] = {
-        name: _stage_settings(kind, name, dataset, values)
+        name: _stage_settings(
+            kind, name, dataset, {key: values[key] for key in _PREPARE.get(name, ())}
+        )
         for name, kind in TABLES.items()
         if name not in {INPUTS, FILMS}
     }

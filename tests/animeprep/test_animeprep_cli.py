@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -536,3 +537,13 @@ def test_a_preview_of_smoothed_edges_is_a_sheet(prepared, call, here):
     code, out, _ = call("smooth-edges", "--preview")
     assert (code, out) == (0, "dataset/smooth-preview.png\n")
     assert read_rgb(here / "dataset/smooth-preview.png").shape[1] >= 4 * 64
+
+
+def test_options_of_prepare_reach_the_stage_that_they_are_meant_for(film, call, here):
+    options = ("--target", 2, "--held-out", 0.5, "--strength", 0.25, "--alike", "loose")
+    assert call("prepare", film, *SMALL, *options)[0] == 0
+    recipe = tomllib.loads((here / "dataset/animeprep.toml").read_text())
+    assert (recipe["choose"]["target"], recipe["choose"]["held_out"]) == (2, 0.05)
+    assert "target" not in recipe["exposure"]
+    assert (recipe["photos"]["held_out"], recipe["photos"]["size"]) == (0.5, 64)
+    assert (recipe["exposure"]["strength"], recipe["dedup"]["alike"]) == (0.25, "loose")
