@@ -148,9 +148,9 @@ def hold_out(
     count = sum(int(rank[g][:8], 16) < share * 2**32 for g in fresh)
     if not count and not any(known.values()) and share * len(members) >= 0.5:
         count = 1
-    if count == len(fresh) and all(known.values()):
-        count -= 1
-    held = {g for g, was in known.items() if was} | set(fresh[: max(0, count)])
+    held = {g for g, was in known.items() if was} | set(fresh[:count])
+    if held == members.keys():
+        held.discard(max(held, key=rank.__getitem__))
     return [group in held for group in groups]
 
 

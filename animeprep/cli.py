@@ -1,7 +1,8 @@
 """The verbs of the data half: parse, call, tell; no algorithm."""
 
+import contextlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,22 @@ def _run(
     data = Dataset(dataset)
     if dry_run:
         return tell(work(data), as_json=as_json)
+    told: list[Summary] = []
+
+    def watched() -> Iterator[Summary]:
+        for summary in work(data):
+            told.append(summary)
+            yield summary
+
     with data.lock():
         recipe = Recipe(dataset)
         recipe.save(tables)
         try:
-            return tell(work(data), as_json=as_json)
+            return tell(watched(), as_json=as_json)
         except AnimeprepError:
-            recipe.restore()
+            if not told:
+                # Nothing was made with these settings.
+                recipe.restore()
             raise
 
 
@@ -145,7 +155,7 @@ def _tell_film(film: Film) -> None:
 
 
 @click.command(epilog="Example: animeprep frames movie.mkv --every 50")
-@click.argument("inputs", metavar="FILM...", nargs=-1, type=PATH)
+@click.argument("inputs", metavar="[FILM]...", nargs=-1, type=PATH)
 @settings_options(frames_stage.FrameSettings)
 @settings_options(FilmSettings)
 @shared_options
@@ -160,7 +170,7 @@ def frames(
     """
     settings = _stage_settings(frames_stage.FrameSettings, "frames", dataset, values)
     rules = _film_rules(dataset, values)
-    films = _inputs(dataset, "films", inputs, "FILM...")
+    films = _inputs(dataset, "films", inputs, "FILM")
     return _run(
         dataset,
         {
@@ -193,14 +203,18 @@ def dedup(
     thumbnails. A dry run tells how many copies each preset would leave out.
     """
     settings = _stage_settings(dedup_stage.DedupSettings, "dedup", dataset, values)
-    rules = _film_rules(dataset, {})
-    both = pipeline.PrepareSettings(dedup=settings, films=rules)
-    known = Recipe(dataset).inputs("films")
+    recipe = Recipe(dataset)
+    stages = pipeline.PrepareSettings(
+        dedup=settings,
+        choose=choose_stage.ChooseSettings(**recipe.values("choose")),
+        films=recipe.rules({}),
+    )
 
-    def work(data: Dataset) -> list[Summary]:
-        if restored and not dry_run:
-            return [pipeline.bring_back(data, list(restored), known, both)]
-        return [dedup_stage.dedup(data, settings, dry_run=dry_run)]
+    def work(data: Dataset) -> Iterable[Summary]:
+        if restored:
+            known = recipe.inputs("films")
+            return pipeline.bring_back(data, list(restored), known, stages, dry_run=dry_run)
+        return pipeline.judge_frames(data, stages, dry_run=dry_run)
 
     return _run(dataset, {"dedup": settings}, work, dry_run=dry_run, as_json=as_json)
 
@@ -262,7 +276,13 @@ def smooth_edges(preview: bool, dataset: Path, dry_run: bool, as_json: bool, **v
     """Smooth the edges of style/ into smooth/."""
     settings = _stage_settings(edges_stage.EdgeSettings, "smooth-edges", dataset, values)
     if preview:
-        click.echo(edges_stage.preview_sheet(Dataset(dataset), settings))
+        data = Dataset(dataset)
+        with contextlib.nullcontext() if dry_run else data.lock():
+            click.echo(
+                dataset / edges_stage.PREVIEW
+                if dry_run
+                else edges_stage.preview_sheet(data, settings)
+            )
         return 0
     return _run(
         dataset,
@@ -287,7 +307,7 @@ def gray(dataset: Path, dry_run: bool, as_json: bool) -> int:
 
 
 @click.command(epilog="Example: animeprep photos holiday/")
-@click.argument("folders", metavar="FOLDER...", nargs=-1, type=PATH)
+@click.argument("folders", metavar="[FOLDER]...", nargs=-1, type=PATH)
 @settings_options(photos_stage.PhotoSettings)
 @shared_options
 def photos(
@@ -298,7 +318,7 @@ def photos(
     Without FOLDER, those that the dataset is made of.
     """
     settings = _stage_settings(photos_stage.PhotoSettings, "photos", dataset, values)
-    named = _inputs(dataset, "photos", folders, "FOLDER...")
+    named = _inputs(dataset, "photos", folders, "FOLDER")
     return _run(
         dataset,
         {INPUTS: Recipe(dataset).with_inputs(photos=folders), "photos": settings},
@@ -321,7 +341,7 @@ _PREPARE = {
 
 
 @click.command(epilog="Example: animeprep prepare movie.mkv --photos holiday/")
-@click.argument("inputs", metavar="FILM...", nargs=-1, type=PATH)
+@click.argument("inputs", metavar="[FILM]...", nargs=-1, type=PATH)
 @click.option(
     "--photos",
     "photo_folders",
@@ -361,7 +381,7 @@ def prepare(
     }
     rules = _film_rules(dataset, values)
     recipe = Recipe(dataset)
-    films = _inputs(dataset, "films", inputs, "FILM...")
+    films = _inputs(dataset, "films", inputs, "FILM")
     folders = list(photo_folders) or ([] if inputs else recipe.inputs("photos"))
     settings = pipeline.PrepareSettings.model_validate(
         {name.removeprefix("smooth-"): table for name, table in tables.items()} | {FILMS: rules}

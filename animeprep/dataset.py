@@ -74,10 +74,11 @@ class Dataset:
         Raises:
             DatasetError: the name leads out of the dataset folder.
         """
-        path = self.root / file_name
+        pure = PurePosixPath(file_name)
+        path = self.root / pure
         # Resolving takes longer than writing a small picture: once for each folder is enough.
-        if path.parent not in self._inside or path.name == ".." or path.is_symlink():
-            if not self.holds(path):
+        if path.parent not in self._inside or path.is_symlink() or pure.name in {"", ".."}:
+            if pure.is_absolute() or path == self.root or not self.holds(path):
                 raise DatasetError(
                     file_name, "leads out of the dataset folder", "repair the records"
                 )
@@ -146,8 +147,7 @@ class Dataset:
             name for name, status in by_hand.items() if status == "reject"
         }
         # `prepare` does not even write what it leaves out.
-        nothing_else = bool(judged) and left_out >= judged
-        found = [] if nothing_else else self.pictures(FRAMES)
+        found = self._listed(FRAMES) if judged else self.pictures(FRAMES)
         kept = [path for path in found if self.file_name(path) not in left_out]
         if not kept:
             raise DatasetError(
@@ -169,7 +169,14 @@ class Dataset:
         """
         by_hand = {r["file_name"]: r["status"] for r in self.records("curation")}
         found = self.pictures(CROPS)
-        return [path for path in found if by_hand.get(self.file_name(path)) != "reject"]
+        kept = [path for path in found if by_hand.get(self.file_name(path)) != "reject"]
+        if not kept:
+            raise DatasetError(
+                self.root / CROPS,
+                f"all {len(found)} pictures are rejected",
+                "keep some with `animeprep review`",
+            )
+        return kept
 
     def holds(self, path: Path) -> bool:
         """Whether a file lies in the dataset, wherever links lead."""
@@ -180,14 +187,24 @@ class Dataset:
         found = list_images(self.root / folder)
         return [path for path in found if path.is_symlink() and not self.holds(path)]
 
+    def namesakes(self, folder: str) -> list[Path]:
+        """The pictures in a folder whose results would be called like those of an earlier one."""
+        first: dict[str, Path] = {}
+        found = list_images(self.root / folder)
+        return [path for path in found if first.setdefault(stem(path.name), path) != path]
+
+    def _listed(self, folder: str) -> list[Path]:
+        refused = {*self.links_out(folder), *self.namesakes(folder)}
+        refused.update(self.root / name for name in self.leaving)
+        return [path for path in list_images(self.root / folder) if path not in refused]
+
     def pictures(self, folder: str) -> list[Path]:
         """The pictures in a folder, made or dropped in by hand, ordered by name.
 
         Raises:
             DatasetError: there are none; the message names the verb that makes them.
         """
-        not_ours = {*self.links_out(folder), *map(self.root.joinpath, self.leaving)}
-        found = [path for path in list_images(self.root / folder) if path not in not_ours]
+        found = self._listed(folder)
         if not found:
             raise DatasetError(
                 self.root / folder,

@@ -28,7 +28,9 @@ from animeprep.images import encode_jpeg, read_rgb, thumbnail
 from animeprep.records import Record, Records
 
 STAGE = "dedup"
-COPY, REJECTED, NIGHT = "copy", "rejected", "night"
+COPY, REJECTED, NIGHT, NOT_HASHED = "copy", "rejected", "night", "not hashed yet"
+#: Counts pictures that are kept and not on disk: the next `prepare` decodes them.
+TO_DECODE = "to decode again"
 #: Above this share of night scenes a set is unlikely to be what its maker wants.
 MUCH_NIGHT = 0.1
 
@@ -106,7 +108,7 @@ def decide(records: Records, settings: DedupSettings, by_hand: Mapping[str, str]
             candidates.append(record)
         else:
             # Another kind of hash, of a picture that is not on disk: `prepare` looks again.
-            record.update(status=DROPPED, reason=COPY)
+            record.update(status=DROPPED, reason=NOT_HASHED)
     candidates.sort(key=preference)
     protected = [n for n, one in enumerate(candidates) if by_hand.get(one["file_name"]) == KEEP]
     clusters = leaders([hash_of(record) for record in candidates], settings.bits(), protected)
@@ -147,7 +149,7 @@ def dedup(dataset: Dataset, settings: DedupSettings, *, dry_run: bool = False) -
         dataset, STAGE, found, make, lambda _: settings.looked_at(), forget=False, dry_run=dry_run
     )
     if dry_run:
-        return _foresee(dataset, settings, found)
+        return _foresee(dataset, settings, found, summary)
     return settle(dataset, settings, summary)
 
 
@@ -160,14 +162,16 @@ def settle(dataset: Dataset, settings: DedupSettings, summary: Summary) -> Summa
     decide(records, settings, decisions(dataset))
     records.tidy()
     _count(records, summary)
-    summary.counts += Counter({FAILED: len(dataset.links_out(FRAMES))})
+    refused = {*dataset.links_out(FRAMES), *dataset.namesakes(FRAMES)}
+    summary.counts += Counter({FAILED: len(refused)})
     for record in records:
-        if record["status"] == KEPT:
+        is_there = dataset.path(record["file_name"]).exists()
+        if record["status"] == KEPT and is_there:
             forget_thumbnail(dataset, record["file_name"])
-            continue
-        path = dataset.path(record["file_name"])
-        if record["status"] == DROPPED and path.exists():
-            keep_thumbnail(dataset, record["file_name"], read_rgb(path))
+        elif record["status"] == KEPT:
+            summary.counts[TO_DECODE] += 1
+        elif record["status"] == DROPPED and is_there:
+            keep_thumbnail(dataset, record["file_name"])
     return summary
 
 
@@ -195,7 +199,9 @@ def _count(records: Records, summary: Summary) -> None:
         )
 
 
-def _foresee(dataset: Dataset, settings: DedupSettings, found: list[Path]) -> Summary:
+def _foresee(
+    dataset: Dataset, settings: DedupSettings, found: list[Path], summary: Summary
+) -> Summary:
     """What would be left out, with the settings and with each preset; nothing is written."""
     records = _present(dataset)
     names = {dataset.file_name(path): path for path in found}
@@ -208,7 +214,6 @@ def _foresee(dataset: Dataset, settings: DedupSettings, found: list[Path]) -> Su
     examined = pool(joblib.delayed(_examined)(names[name], settings) for name in new)
     for name, record in zip(new, examined, strict=True):
         records.update(name, [{"file_name": name, **record}])
-    summary = Summary(STAGE, dry_run=True)
     by_hand = decisions(dataset)
     for preset in THRESHOLDS[settings.hash]:
         alike = settings.model_copy(update={"alike": preset, "threshold": None})
@@ -219,7 +224,7 @@ def _foresee(dataset: Dataset, settings: DedupSettings, found: list[Path]) -> Su
     dataset.foreseen[STAGE] = records
     _count(records, summary)
     kept = (record["file_name"] for record in records if record["status"] == KEPT)
-    summary.counts["to decode again"] = sum(not dataset.path(name).exists() for name in kept)
+    summary.counts[TO_DECODE] = sum(not dataset.path(name).exists() for name in kept)
     return summary
 
 
@@ -241,10 +246,17 @@ def thumbnail_name(name: str) -> str:
     return f"{LEFT_OUT}/{stem(name)}.jpg"
 
 
-def keep_thumbnail(dataset: Dataset, name: str, picture: Picture) -> None:
-    """Write the 160-pixel thumbnail of a left-out picture, where it is not there yet."""
+def keep_thumbnail(dataset: Dataset, name: str, picture: Picture | None = None) -> None:
+    """Write the 160-pixel thumbnail of a left-out picture, where it is not there yet.
+
+    Args:
+        dataset: of the picture.
+        name: its name.
+        picture: uint8 RGB H×W×3; otherwise it is read.
+    """
     path = dataset.path(thumbnail_name(name))
     if not path.exists():
+        picture = read_rgb(dataset.path(name)) if picture is None else picture
         write_atomic(path, encode_jpeg(thumbnail(picture), 85))
 
 

@@ -37,7 +37,8 @@ class Examiner:
         self._hashes = np.zeros((1024, int(settings.hash.rpartition("-")[2]) // 8), np.uint8)
         self._last: tuple[Picture, Record] | None = None
         for record in self.records:
-            if self._is_current(record) and not judge(record["gates"], settings):
+            rejected = self._by_hand.get(record["file_name"]) == REJECT
+            if self._is_current(record) and not judge(record["gates"], settings) and not rejected:
                 self._pass(record)
 
     def _is_current(self, record: Record) -> bool:

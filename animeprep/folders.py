@@ -131,7 +131,7 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
     records = dataset.records(stage)
     summary = Summary(stage, problems=records.told(), dry_run=dry_run)
     named = {name_of(path): path for path in sources}
-    _refuse_links(dataset, sources, summary)
+    _refuse(dataset, sources, summary)
     _doubt_torn(records)
     if forget:
         _forget_lost(dataset, records, set(named), summary)
@@ -142,7 +142,7 @@ def run_stage(  # noqa: PLR0913 - the driver's whole vocabulary
         for job in jobs:
             _foresee(dataset, summary, *job)
         return summary
-    worker = _Worker(dataset, make)
+    worker = _Worker(dataset, make, records)
     pool = joblib.Parallel(
         n_jobs=workers_for(len(named)), prefer="threads", return_as="generator_unordered"
     )
@@ -170,21 +170,30 @@ def _doubt_torn(records: Records) -> None:
         record["settings"] = None
 
 
-def _refuse_links(dataset: Dataset, sources: list[Path], summary: Summary) -> None:
-    """Tell of links in the folders of the sources that lead out of the dataset."""
+def _refuse(dataset: Dataset, sources: list[Path], summary: Summary) -> None:
+    """Tell of pictures in the folders of the sources that cannot be among them."""
     folders = {path.parent for path in sources if path.is_relative_to(dataset.root)}
     for folder in sorted(map(dataset.file_name, folders)):
-        for path in dataset.links_out(folder):
-            summary.counts[FAILED] += 1
-            summary.problems.append(f"{path}: is a link out of the dataset; copy the picture here")
+        problems = [
+            f"{path}: is a link out of the dataset; copy the picture here"
+            for path in dataset.links_out(folder)
+        ]
+        problems += [
+            f"{path}: another picture here has this name; rename one"
+            for path in dataset.namesakes(folder)
+        ]
+        summary.counts += Counter({FAILED: len(problems)})
+        summary.problems += problems
 
 
 class _Worker:
     """Handles one source; runs in joblib's workers."""
 
-    def __init__(self, dataset: Dataset, make: Make) -> None:
+    def __init__(self, dataset: Dataset, make: Make, records: Records) -> None:
         self.dataset = dataset
         self.make = make
+        self.begin = records.begin
+        self.left_by_a_kill = frozenset(records.begun)
 
     def __call__(
         self, name: str, path: Path, settings: str, old: list[Record]
@@ -201,10 +210,18 @@ class _Worker:
             reason = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
             return name, [{"file_name": name, "status": FAILED, "reason": reason, "source": name}]
         shared = {"source": name, "source_sha256": source_sha256, "settings": settings}
-        known = {record.get("sha256") for record in old if record["status"] == MADE}
-        return name, [self._write(one, shared, known) for one in made]
+        if any(one.picture is not None for one in made):
+            self.begin(name)
+        return name, [self._write(one, shared, old) for one in made]
 
-    def _write(self, made: Made, shared: Record, known: set[str | None]) -> Record:
+    def _is_ours(self, digest: str, source: str, old: list[Record]) -> bool:
+        """Whether a file is what this stage made before, and not the user's own."""
+        digests = {record.get("sha256"): record["status"] for record in old}
+        return digests.get(digest) == MADE or (
+            digest not in digests and source in self.left_by_a_kill
+        )
+
+    def _write(self, made: Made, shared: Record, old: list[Record]) -> Record:
         record: Record = {"file_name": made.file_name, "status": made.status, **made.fields}
         if made.picture is not None:
             data = encode_png(made.picture)
@@ -214,7 +231,7 @@ class _Worker:
                 present = sha256(path.read_bytes())
                 if present == record["sha256"]:
                     return {**record, **shared}
-                if present not in known:
+                if not self._is_ours(present, shared["source"], old):
                     # Neither what this stage makes nor what it made before: the user's own.
                     record.update(status="by hand", sha256=present)
                     return {**record, **shared}

@@ -3,6 +3,7 @@
 The report on reproducing CartoonGAN that this project starts from takes every 50th picture.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -423,24 +424,26 @@ def restore(dataset: Dataset, films: list[Path], names: set[str], rules: FilmRul
         names: the frames to bring back; of `frames/…` names of films or stills.
         rules: as when they were left out.
 
-    Raises:
-        FilmError: a film cannot be read any more.
+    Films that cannot be read any more are passed over.
     """
     records = dataset.records(STAGE)
-    lost = {name: records.of(name)[0] for name in names}
+    lost = {name: records.of(name)[0] for name in names if records.of(name)}
     paths, stills, _ = _sort_out(films)
-    for path in paths:
-        film_id, _ = identify(path)
-        name_of = {r["index"]: name for name, r in lost.items() if r.get("film_id") == film_id}
-        if name_of:
-            film = probe(path, rules.of(path.name, film_id))
-            for picture in pictures(film, Selection(only=tuple(sorted(name_of)))):
-                _restored(dataset, records, name_of[picture.index], picture.rgb)
-    for path in stills:
-        data = read_bytes(path)
-        name = f"{FRAMES}/{slug(path.stem)}-{sha256(data)[:8]}.png"
-        if name in lost:
-            _restored(dataset, records, name, decode_rgb(data, path))
+    for path in dict.fromkeys(paths):
+        # What cannot be read is missed by whoever asked.
+        with contextlib.suppress(FilmError):
+            film_id, _ = identify(path)
+            name_of = {r["index"]: name for name, r in lost.items() if r.get("film_id") == film_id}
+            if name_of:
+                film = probe(path, rules.of(path.name, film_id))
+                for picture in pictures(film, Selection(only=tuple(sorted(name_of)))):
+                    _restored(dataset, records, name_of[picture.index], picture.rgb)
+    for path in dict.fromkeys(stills):
+        with contextlib.suppress(PictureError):
+            data = read_bytes(path)
+            name = f"{FRAMES}/{slug(path.stem)}-{sha256(data)[:8]}.png"
+            if name in lost:
+                _restored(dataset, records, name, decode_rgb(data, path))
     records.tidy()
 
 

@@ -6,9 +6,11 @@ pass are encoded. The outcome is what the verbs one by one make: the same `style
 
 import contextlib
 import difflib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
+from animeprep.choose import STAGE as CHOOSE
 from animeprep.choose import ChooseSettings, choose
 from animeprep.crop import CropSettings, crop
 from animeprep.curation import KEEP, decide
@@ -17,6 +19,7 @@ from animeprep.dedup import (
     STAGE as DEDUP,
 )
 from animeprep.dedup import (
+    TO_DECODE,
     DedupSettings,
     dedup,
     forget_thumbnail,
@@ -122,6 +125,7 @@ def sift(
     else:
         decided = settle(dataset, settings.dedup, Summary(DEDUP))
     _bring_back_winners(dataset, known, settings.films, sampled)
+    decided.counts[TO_DECODE] = 0
     records = dataset.records(FRAMES_STAGE)
     for judged in dataset.records(DEDUP):
         for record in records.of(judged["file_name"]):
@@ -156,16 +160,39 @@ def _bring_back_winners(
             summary.problems.append(f"{name}: is kept, but its film is not there; {FILM_IS_NEEDED}")
 
 
+def judge_frames(
+    dataset: Dataset, settings: PrepareSettings, *, dry_run: bool = False
+) -> Iterator[Summary]:
+    """Dedup; where a choice was made, that too, since it must know all that dedup keeps.
+
+    Raises:
+        DatasetError: there are no frames.
+        OutputError: a record or thumbnail cannot be written.
+    """
+    yield dedup(dataset, settings.dedup, dry_run=dry_run)
+    if (dataset.root / f"{CHOOSE}.jsonl").exists():
+        yield choose(dataset, settings.choose, dry_run=dry_run)
+
+
 def bring_back(
-    dataset: Dataset, names: list[str], known: list[Path], settings: PrepareSettings
-) -> Summary:
+    dataset: Dataset,
+    names: list[str],
+    known: list[Path],
+    settings: PrepareSettings,
+    *,
+    dry_run: bool = False,
+) -> Iterator[Summary]:
     """Keep pictures by hand that were left out; those not on disk are decoded again.
 
     Args:
         dataset: where they were left out.
         names: frames, as records, thumbnails or files are called.
         known: the films and folders that they came from.
-        settings: of dedup and films.
+        settings: of dedup, choice and films.
+        dry_run: count only.
+
+    Yields:
+        A summary after each stage.
 
     Raises:
         UsageError: there is no such frame.
@@ -174,13 +201,17 @@ def bring_back(
     frame_of = {stem(name): name for name in dataset.records(DEDUP).sources()}
     wanted = {_frame_named(name, frame_of) for name in names}
     missing = {name for name in wanted if not dataset.path(name).exists()}
+    if dry_run:
+        counts = Counter({"to keep by hand": len(wanted), TO_DECODE: len(missing)})
+        yield Summary(DEDUP, counts, dry_run=True)
+        return
     if missing:
         restore(dataset, known, missing, settings.films)
     for name in sorted(missing):
         if not dataset.path(name).exists():
             raise DatasetError(name, "its film is not there", FILM_IS_NEEDED)
     decide(dataset, sorted(wanted), KEEP)
-    return dedup(dataset, settings.dedup)
+    yield from judge_frames(dataset, settings)
 
 
 def _frame_named(name: str, frame_of: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ the command line come before what stands here, and are written down.
 """
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -35,7 +36,7 @@ from animeprep.files import write_changed, writing
 from animeprep.film import FilmRules, FilmSettings
 from animeprep.frames import FrameSettings
 from animeprep.photos import PhotoSettings
-from animeprep.recipe_text import rewritten
+from animeprep.recipe_text import headers, rewritten
 from animeprep.settings import Settings, problem_of
 
 FILE_NAME = "animeprep.toml"
@@ -89,6 +90,7 @@ class Recipe:
         for name in self._tables:
             self._known(name, TABLES, "table")
             self._check(name)
+        self._check_headers()
 
     def inputs(self, kind: str) -> list[Path]:
         """The `films` or `photos` that the dataset is made of, seen from the working folder."""
@@ -156,6 +158,16 @@ class Recipe:
         for film, own in table.items() if name == FILMS else ():
             if isinstance(own, dict):
                 self._validate(f'[{name}."{film}"]', FilmSettings, own)
+
+    def _check_headers(self) -> None:
+        """Refuse tables that are written in another way than they are rewritten in."""
+        films = self._tables.get(FILMS, {})
+        own = [(FILMS, film) for film, table in films.items() if isinstance(table, dict)]
+        there = headers(self._text)
+        for path in [*((name,) for name in self._tables), *own]:
+            if not any(header[: len(path)] == path for header in there):
+                header = ".".join([path[0], *(json.dumps(film) for film in path[1:])])
+                raise UsageError(f"{self.path}: write [{header}] on a line above its settings")
 
     def _validate(self, where: str, kind: type[Settings], values: dict[str, Any]) -> None:
         for key in values:

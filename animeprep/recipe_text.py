@@ -3,13 +3,16 @@
 import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from animeprep.settings import Settings
 
 _WIDTH = 96
-_HEADER = re.compile(r"\s*\[(?P<name>[^]]*)]")
+#: Names of tables in tables, ("films", "movie.mkv") say.
+Path = tuple[str, ...]
+
 _SETTING = re.compile(r"\s*(?P<unset>#\s*)?(?P<name>\w+)\s*=\s*")
 _COMMENT = re.compile(r"""[^"'#]*(?:"[^"]*"[^"'#]*|'[^']*'[^"'#]*)*(?P<comment>#.*)""")
 _HEAD = """\
@@ -36,22 +39,41 @@ def rewritten(text: str, tables: Mapping[str, Settings]) -> str:
     """
     sections = _sections(text or _HEAD)
     for name, settings in tables.items():
-        header, *lines = sections.get(name, [f"[{name}]"])
-        sections[name] = [header, *_table(lines, settings)]
+        header, *lines = sections.get((name,), [f"[{name}]"])
+        sections[name,] = [header, *_table(lines, settings)]
     return "\n\n".join("\n".join(lines).strip() for lines in sections.values()).strip() + "\n"
 
 
-def _sections(text: str) -> dict[str, list[str]]:
+def headers(text: str) -> set[Path]:
+    r"""The tables that have a line of their own in a recipe's text.
+
+    >>> sorted(headers('[crop]\n[films."[x] 01.mkv"]'))
+    [('crop',), ('films', '[x] 01.mkv')]
+    """
+    return {path for path in _sections(text) if path}
+
+
+def _sections(text: str) -> dict[Path, list[str]]:
     """Table → its lines, the header first; what stands before the first has an empty name."""
-    sections: dict[str, list[str]] = {"": []}
-    name = ""
-    for line in text.splitlines():
-        if header := _HEADER.match(line):
-            name = header["name"].strip()
-            name = name.strip("\"'") if name[:1] in {'"', "'"} else name
-            sections[name] = []
-        sections[name].append(line)
+    sections: dict[Path, list[str]] = {(): []}
+    path: Path = ()
+    for line in text.split("\n"):
+        path = _header(line) or path
+        sections.setdefault(path, []).append(line)
     return sections
+
+
+def _header(line: str) -> Path:
+    """The table that a line begins; empty where it is no header."""
+    try:
+        table: object = tomllib.loads(line) if line.lstrip().startswith("[") else {}
+    except tomllib.TOMLDecodeError:
+        return ()
+    path = []
+    while isinstance(table, dict) and table:
+        [(name, table)] = table.items()
+        path.append(name)
+    return tuple(path)
 
 
 def _table(lines: list[str], settings: Settings) -> Iterator[str]:

@@ -6,6 +6,7 @@ same inputs and settings give the same bytes.
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,14 @@ class Records:
 
     Attributes:
         torn: how many lines were.
+        begun: sources that a killed run was at work on: files of theirs may lie there unrecorded.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._appended = False
-        self._groups, self.torn = _read(path)
+        self._lock = threading.Lock()
+        self._groups, self.begun, self.torn = _read(path)
 
     def __iter__(self) -> Iterator[Record]:
         for source in sorted(self._groups):
@@ -66,14 +69,26 @@ class Records:
             OutputError: the file cannot be written.
         """
         self.update(source, records)
-        line = json.dumps({"source": source, "records": records}, ensure_ascii=False) + "\n"
-        if not self._appended:
-            make_folder(self.path.parent)
-            # The empty line before it keeps a torn line of a killed run apart.
-            line = "\n" + line
-        with writing(self.path), self.path.open("a", encoding="utf-8", errors=_FOREIGN) as file:
-            file.write(line)
-        self._appended = True
+        self._append({"source": source, "records": records})
+
+    def begin(self, source: str) -> None:
+        """Note in the file that files of a source are about to be written.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        self._append({"begun": source})
+
+    def _append(self, entry: Record) -> None:
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        with self._lock, writing(self.path):
+            if not self._appended:
+                make_folder(self.path.parent)
+                # The empty line before it keeps a torn line of a killed run apart.
+                line = "\n" + line
+            with self.path.open("a", encoding="utf-8", errors=_FOREIGN) as file:
+                file.write(line)
+            self._appended = True
 
     def update(self, source: str, records: list[Record]) -> None:
         """Replace the records of a source in memory; `tidy` writes them."""
@@ -103,22 +118,26 @@ def _source(record: Record) -> str:
     return str(record.get("source") or record["file_name"])
 
 
-def _read(path: Path) -> tuple[dict[str, list[Record]], int]:
-    """The records in a file by source, the latest where it stands twice; the lines cut off."""
+def _read(path: Path) -> tuple[dict[str, list[Record]], set[str], int]:
+    """Records by source, the latest where it stands twice; what was begun; lines cut off."""
     groups: dict[str, list[Record]] = {}
+    begun: set[str] = set()
     torn = 0
     if not path.exists():
-        return groups, torn
+        return groups, begun, torn
     # Not splitlines(): names may hold what Unicode calls the end of a line.
     for line in filter(None, path.read_text(encoding="utf-8", errors=_FOREIGN).split("\n")):
         entry = _parse(line)
-        if "records" in entry:
+        if "begun" in entry:
+            begun.add(entry["begun"])
+        elif "records" in entry:
             groups[entry["source"]] = list(entry["records"])
+            begun.discard(entry["source"])
         elif "file_name" in entry:
             groups.setdefault(_source(entry), []).append(entry)
         else:
             torn += 1
-    return groups, torn
+    return groups, begun, torn
 
 
 def _parse(line: str) -> Record:

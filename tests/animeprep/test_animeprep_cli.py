@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from animeprep.__main__ import VERBS, main
+from animeprep.curation import REJECT, decide
 from animeprep.dataset import Dataset
 from animeprep.images import read_rgb, write_png
 
@@ -471,8 +472,11 @@ def test_what_was_left_out_is_restored_from_its_film(call, here, write_film, sce
     dataset = Dataset(here / "dataset")
     soft = next(r["file_name"] for r in dataset.records("dedup") if r["status"] == "dropped")
     assert not dataset.path(soft).exists()
-    code, out, _ = call("dedup", "--restore", f"dataset/left_out/{Path(soft).stem}.jpg")
-    assert (code, out) == (0, "dedup: 2 kept\n")
+    name = f"dataset/left_out/{Path(soft).stem}.jpg"
+    code, out, _ = call("dedup", "--restore", name, "--dry-run")
+    assert out == "dedup: 1 to decode again, 1 to keep by hand (dry run: nothing was done)\n"
+    code, out, _ = call("dedup", "--restore", name)
+    assert (code, out.splitlines()[:2]) == (0, ["dedup: 2 kept", "choose: 2 kept"])
     assert dataset.path(soft).exists()
     assert len(dataset.kept_frames()) == 2
     assert "1 made" not in call("prepare")[1].splitlines()[0]
@@ -547,3 +551,25 @@ def test_options_of_prepare_reach_the_stage_that_they_are_meant_for(film, call, 
     assert "target" not in recipe["exposure"]
     assert (recipe["photos"]["held_out"], recipe["photos"]["size"]) == (0.5, 64)
     assert (recipe["exposure"]["strength"], recipe["dedup"]["alike"]) == (0.25, "loose")
+
+
+def test_settings_that_made_something_stay_in_the_recipe_when_a_later_stage_fails(film, call, here):
+    call("prepare", film, *SMALL)
+    dataset = Dataset(here / "dataset")
+    decide(dataset, [r["file_name"] for r in dataset.records("dedup")], REJECT)
+    code, _, err = call("prepare", "--size", 32)
+    assert (code, "are left out" in err) == (1, True)
+    recipe = tomllib.loads((here / "dataset/animeprep.toml").read_text())
+    assert recipe["crop"]["size"] == 32
+
+
+def test_a_restored_copy_of_a_held_out_frame_is_held_out(call, here, write_film, scene, soften):
+    pictures = [soften(scene(seed, 144, 320), s) for seed in range(6) for s in (0.8, 0.5)]
+    film = write_film(here / "movie.mkv", pictures)
+    call("prepare", film, "--every", 1, *SMALL)
+    call("choose", "--held-out", 0.4)
+    dataset = Dataset(here / "dataset")
+    copies = [r for r in dataset.records("dedup") if r.get("keeper") in dataset.held_out_frames()]
+    assert copies
+    call("dedup", "--restore", copies[0]["file_name"])
+    assert copies[0]["file_name"] in dataset.held_out_frames()

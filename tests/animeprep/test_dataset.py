@@ -35,7 +35,9 @@ def test_a_dataset_that_cannot_be_made_is_told(tmp_path):
         Dataset(tmp_path / "file" / "dataset").lock().__enter__()
 
 
-@pytest.mark.parametrize("name", ["../x.png", "frames/../../x.png", "/etc/x.png"])
+@pytest.mark.parametrize(
+    "name", ["../x.png", "frames/../../x.png", "/etc/x.png", "", ".", ".."]
+)
 def test_names_that_lead_out_are_refused(dataset, name):
     with pytest.raises(DatasetError, match="leads out of the dataset folder"):
         dataset.path(name)
@@ -92,3 +94,33 @@ def test_names_that_are_too_long_for_endings_are_shortened():
     assert len(names) == 10
     assert all(len(os.fsencode(name)) <= 200 for name in names)
     assert made_name("smooth", "style/a.JPG") == "smooth/a.JPG.png"
+
+
+def test_a_refused_name_opens_no_door(dataset, tmp_path):
+    for name in ("", ".", str(tmp_path / "secret.png")):
+        with pytest.raises(DatasetError):
+            dataset.path(name)
+
+
+def test_pictures_dropped_in_after_all_others_were_left_out_are_kept(dataset, put, scene):
+    put("frames", a=scene(1))
+    _judge(dataset, "dedup", a="dropped")
+    put("frames", new=scene(2))
+    assert [path.stem for path in dataset.kept_frames()] == ["new"]
+
+
+def test_where_all_crops_are_rejected_it_is_said(dataset, put, scene):
+    put("crops", a_0=scene(1))
+    records = dataset.records("curation")
+    records.update("crops/a_0.png", [{"file_name": "crops/a_0.png", "status": "reject"}])
+    records.tidy()
+    with pytest.raises(DatasetError, match="all 1 pictures are rejected"):
+        dataset.kept_crops()
+
+
+def test_of_pictures_whose_results_would_have_one_name_the_first_is_taken(dataset, put, scene):
+    put("frames", a=scene(1), b=scene(2))
+    dataset.path("frames/a.png").rename(dataset.path("frames/a.PNG"))
+    put("frames", a=scene(3))
+    assert [path.name for path in dataset.pictures("frames")] == ["a.PNG", "b.png"]
+    assert dataset.namesakes("frames") == [dataset.root / "frames/a.png"]

@@ -212,6 +212,31 @@ def test_a_link_out_of_the_dataset_is_told_and_passed_over(dataset, put, scene, 
         assert "b.png: is a link out of the dataset; copy the picture here" in summary.problems[0]
 
 
+def test_what_is_kept_but_not_on_disk_keeps_its_thumbnail_and_is_told(dataset, put, scene):
+    put("frames", a=scene(1), night=(scene(2) * 0.15).astype(np.uint8))
+    dedup(dataset, DedupSettings())
+    # As `prepare` leaves it.
+    records = dataset.records("frames")
+    records.update("frames/night.png", [{"file_name": "frames/night.png", "status": "dropped"}])
+    records.tidy()
+    dataset.path("frames/night.png").unlink()
+    loose = DedupSettings(night=0, black=0, flat=0)
+    assert dedup(dataset, loose).counts == {"kept": 2, "to decode again": 1}
+    dedup(dataset, DedupSettings())
+    assert dataset.path("left_out/night.jpg").exists()
+
+
+def test_a_rerun_reads_no_picture_again_for_its_thumbnail(dataset, put, scene, monkeypatch):
+    put("frames", a=scene(1), b=scene(1))
+    dedup(dataset, DedupSettings())
+
+    def read_again(path):
+        raise AssertionError
+
+    monkeypatch.setattr("animeprep.dedup.read_rgb", read_again)
+    assert dedup(dataset, DedupSettings()).counts == {"kept": 1, "dropped": 1}
+
+
 def test_two_ways_of_telling_likeness_are_refused():
     with pytest.raises(ValidationError, match="alike and threshold say the same in other ways"):
         DedupSettings(alike="loose", threshold=3)

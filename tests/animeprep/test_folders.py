@@ -300,3 +300,39 @@ def test_settings_have_fingerprints_that_tell_values_apart():
 def test_unknown_settings_are_refused():
     with pytest.raises(ValueError, match="dimmer"):
         Brighten.model_validate({"dimmer": 3})
+
+
+class KilledError(Exception):
+    """Stands for a kill between writing a picture and recording it."""
+
+
+@pytest.fixture
+def killed(three, monkeypatch):
+    """A run that was killed so, under settings that were given up."""
+
+    def put(records, source, made):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("animeprep.records.Records.put", put)
+        with pytest.raises(KilledError):
+            run(three, Brighten(by=7))
+    return three
+
+
+def test_what_a_killed_run_wrote_and_had_no_time_to_record_is_made_anew(killed):
+    assert made_levels(killed)
+    summary = run(killed)
+    assert made_levels(killed) == {"p10.png": 11, "p20.png": 21, "p30.png": 31}
+    assert summary.counts == {"made": 3}
+    assert run(killed).counts == {"unchanged": 3}
+
+
+def test_the_users_own_picture_survives_a_killed_run(three, put, monkeypatch):
+    put("made", p10=np.full((4, 4, 3), 99, np.uint8))
+    run(three)
+    with monkeypatch.context() as patch:
+        patch.setattr("animeprep.records.Records.tidy", lambda _: None)
+        run(three, Brighten(by=7))
+    run(three, Brighten(by=3))
+    assert made_levels(three) == {"p10.png": 99, "p20.png": 23, "p30.png": 33}

@@ -1,3 +1,4 @@
+import json
 import tomllib
 
 import pytest
@@ -89,8 +90,11 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 @given(st.lists(_TEXT, max_size=3), _TEXT)
 def test_any_text_comes_back(films, name):
     tables = {"inputs": Inputs(films=tuple(films)), "example": Example(name=name)}
-    text = rewritten("", tables)
+    own = {film: {"hdr": "off"} for film in films}
+    mine = "".join(f"[films.{json.dumps(film, ensure_ascii=False)}]\nhdr = 'off'\n" for film in own)
+    text = rewritten(mine.replace("\x7f", "\\u007f"), tables)
     said = tomllib.loads(text)
+    assert said.get("films", {}) == own
     assert said["inputs"]["films"] == films
     assert said["example"]["name"] == name
     assert rewritten(text, tables) == text
@@ -100,3 +104,9 @@ def test_any_text_comes_back(films, name):
 def test_a_table_is_found_however_its_header_is_written(header):
     text = rewritten(f"{header}\nevery = 3\n", {"example": Example()})
     assert tomllib.loads(text)["example"]["every"] == 50
+
+
+def test_films_with_brackets_in_their_names_keep_their_tables():
+    mine = '[films."[Group] Show - 01.mkv"]\nhdr = "off"\n[films."[Group] Show - 02.mkv"]\n'
+    said = tomllib.loads(rewritten(mine, {"example": Example()}))
+    assert said["films"] == {"[Group] Show - 01.mkv": {"hdr": "off"}, "[Group] Show - 02.mkv": {}}
