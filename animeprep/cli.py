@@ -17,10 +17,11 @@ from animeprep import frames as frames_stage
 from animeprep import gray as gray_stage
 from animeprep import photos as photos_stage
 from animeprep import pipeline
-from animeprep.dataset import Dataset
+from animeprep.dataset import FRAMES, Dataset
 from animeprep.errors import AnimeprepError, FilmError, UsageError
 from animeprep.film import FILM, Film, FilmRules, FilmSettings, identify, probe
 from animeprep.folders import Summary
+from animeprep.images import list_images
 from animeprep.options import (
     AS_JSON,
     DATASET,
@@ -381,7 +382,9 @@ def prepare(
     }
     rules = _film_rules(dataset, values)
     recipe = Recipe(dataset)
-    films = _inputs(dataset, "films", inputs, "FILM")
+    # Pictures that were put into frames/ need no film.
+    by_hand = not inputs and not recipe.inputs("films") and list_images(dataset / FRAMES)
+    films = [] if by_hand else _inputs(dataset, "films", inputs, "FILM")
     folders = list(photo_folders) or ([] if inputs else recipe.inputs("photos"))
     settings = pipeline.PrepareSettings.model_validate(
         {name.removeprefix("smooth-"): table for name, table in tables.items()} | {FILMS: rules}
@@ -390,8 +393,9 @@ def prepare(
         dataset,
         {
             INPUTS: recipe.with_inputs(films=inputs, photos=photo_folders),
-            **tables,
+            "frames": tables["frames"],
             FILMS: rules.common,
+            **tables,
         },
         lambda data: pipeline.prepare(
             data, films, folders, settings, known=recipe.inputs("films"), dry_run=dry_run

@@ -29,6 +29,8 @@ from animeprep.records import Record, Records
 
 STAGE = "dedup"
 COPY, REJECTED, NIGHT, NOT_HASHED = "copy", "rejected", "night", "not hashed yet"
+#: Pictures of a shorter side than this are not looked at, pixels.
+SMALLEST = 16
 #: Counts pictures that are kept and not on disk: the next `prepare` decodes them.
 TO_DECODE = "to decode again"
 #: Above this share of night scenes a set is unlikely to be what its maker wants.
@@ -67,7 +69,13 @@ def examine(picture: Picture, settings: DedupSettings) -> Record:
 
     Returns:
         hash (hexadecimal), sharpness and gates (see `gates`), descriptor (see `descriptor`).
+
+    Raises:
+        PictureError: the picture is too small to have any of these.
     """
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise PictureError("picture", f"{width}×{height} is too small", "remove it")
     return {
         "hash": hash_picture(picture, settings.hash, settings.method).tobytes().hex(),
         "sharpness": sharpness(picture),

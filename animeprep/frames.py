@@ -4,6 +4,7 @@ The report on reproducing CartoonGAN that this project starts from takes every 5
 """
 
 import contextlib
+import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -144,20 +145,24 @@ def frames(
     for problem in problems:
         run.summary.counts[FAILED] += 1
         run.summary.problems.append(str(problem))
+    _name_the_unknown(rules or FilmRules(), run, films)
     if not dry_run:
         run.records.tidy()
         for folder in ("", FRAMES, LEFT_OUT):
             sweep_parts(dataset.root / folder)
-        _name_the_unknown(rules or FilmRules(), run)
     return run.summary
 
 
-def _name_the_unknown(rules: FilmRules, run: FrameWriter) -> None:
+def _name_the_unknown(rules: FilmRules, run: FrameWriter, films: list[Path]) -> None:
     """Tell of settings for a film that this dataset does not have, which may be misspelt."""
     ledger = run.dataset.records(FILMS)
     known = {name for record in ledger for name in (record["file_name"], record["source"])}
+    known |= {path.name for path in films}
     for name in sorted(rules.named.keys() - known):
-        run.summary.problems.append(f'animeprep.toml: [films."{name}"]: there is no such film here')
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        told = f'animeprep.toml: [films."{name}"]: there is no such film here{hint}'
+        run.summary.problems.append(told)
 
 
 def _sort_out(inputs: list[Path]) -> tuple[list[Path], list[Path], list[AnimeprepError]]:
@@ -258,12 +263,16 @@ class _Sampling:
             # Of films that are counted, about: their pictures are taken for evenly spaced.
             wanted = indexes(film, self.settings.selection()).tolist()
             names = [frame_name(self.film_id, index) for index in wanted]
-            done = sum(self.work.is_done(name, self.look) for name in names)
-            leaving = {record["file_name"] for record in self.known}.difference(names)
+            new = [name for name in names if not self.work.is_done(name, self.look)]
+            known = {record["file_name"]: record for record in self.known}
+            leaving = known.keys() - set(names)
+            removed = sum(self.work.dataset.path(name).exists() for name in leaving)
             self.work.dataset.leaving |= leaving
-            self.work.summary.counts += Counter(
-                {"unchanged": done, "to do": len(names) - done, "removed": len(leaving)}
+            summary = self.work.summary
+            summary.counts += Counter(
+                {"unchanged": len(names) - len(new), "to do": len(new), "removed": removed}
             )
+            summary.reasons += Counter("other settings" if name in known else "new" for name in new)
 
     def _take_all(self, film: Film, decoding: Decoding) -> list[int]:
         """Take the wanted pictures; returns where shots begin, where that was asked for."""

@@ -41,7 +41,7 @@ from animeprep.photos import PhotoSettings, photos
 from animeprep.records import Record, Records
 from animeprep.settings import Settings
 
-FILM_IS_NEEDED = "put it back where animeprep.toml says, or name it"
+FILM_IS_NEEDED = "put it back where animeprep.toml says"
 
 
 class PrepareSettings(Settings):
@@ -131,8 +131,7 @@ def sift(
         for record in records.of(judged["file_name"]):
             if judged["status"] == DROPPED and record["status"] == MADE:
                 _leave_out(dataset, record)
-                sampled.counts[MADE] -= 1
-                sampled.counts[DROPPED] += 1
+                _move(sampled, DROPPED, MADE)
     records.tidy()
     _note_digests(dataset, records)
     yield sampled
@@ -150,14 +149,18 @@ def _bring_back_winners(
         restore(dataset, known, winners, rules)
     for name in winners:
         if dataset.path(name).exists():
-            # Passed over in this run, or in one before.
-            summary.counts[DROPPED if summary.counts[DROPPED] else "unchanged"] -= 1
-            summary.counts[MADE] += 1
+            _move(summary, MADE, DROPPED)
     for name in sorted(kept):
         if dataset.path(name).exists():
             forget_thumbnail(dataset, name)
         else:
             summary.problems.append(f"{name}: is kept, but its film is not there; {FILM_IS_NEEDED}")
+
+
+def _move(summary: Summary, status: str, other: str) -> None:
+    """Count a picture under another status: as this run counted it, or one before."""
+    summary.counts[other if summary.counts[other] else "unchanged"] -= 1
+    summary.counts[status] += 1
 
 
 def judge_frames(

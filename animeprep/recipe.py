@@ -83,7 +83,7 @@ class Recipe:
         if not self.path.exists():
             return
         try:
-            self._text = self.path.read_text(encoding="utf-8")
+            self._text = self.path.read_text(encoding="utf-8-sig")
             self._tables = tomllib.loads(self._text)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise UsageError(f"{self.path}: cannot be read ({error})") from error
@@ -176,7 +176,8 @@ class Recipe:
             kind(**values)
         except ValidationError as error:
             name, problem = problem_of(kind, error)
-            raise UsageError(f"{self.path}: {where} {name}: {problem}") from error
+            at = f"{where} {name}" if name else where
+            raise UsageError(f"{self.path}: {at}: {problem}") from error
 
     def _known(self, name: str, known: dict[str, Any], what: str) -> None:
         if name in known:

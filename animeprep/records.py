@@ -133,7 +133,7 @@ def _read(path: Path) -> tuple[dict[str, list[Record]], set[str], int]:
         elif "records" in entry:
             groups[entry["source"]] = list(entry["records"])
             begun.discard(entry["source"])
-        elif "file_name" in entry:
+        elif all(isinstance(entry.get(key), str) for key in _FIRST):
             groups.setdefault(_source(entry), []).append(entry)
         else:
             torn += 1

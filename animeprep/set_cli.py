@@ -71,7 +71,10 @@ def doctor(dataset: Path, as_json: bool) -> int:
 def export_set(layout: str, target: Path, dataset: Path, dry_run: bool, as_json: bool) -> int:
     """Write the sets in another trainer's LAYOUT into the folder TARGET."""
     data = Dataset(dataset)
-    return tell([exchange.export_set(data, layout, target, dry_run=dry_run)], as_json=as_json)
+    if dry_run or not data.root.exists():
+        return tell([exchange.export_set(data, layout, target, dry_run=dry_run)], as_json=as_json)
+    with data.lock():
+        return tell([exchange.export_set(data, layout, target)], as_json=as_json)
 
 
 @click.command("import-set", epilog="Example: animeprep import-set hayao/")

@@ -173,8 +173,7 @@ def test_json_can_be_parsed(film, call, here, scene):
     stages = ["frames", "dedup", "choose", "crop", "exposure", "smooth-edges", "gray", "photos"]
     assert [stage["stage"] for stage in told] == stages
     assert told[0]["counts"] == {"made": 3}
-    assert told[4]["compared"] == 6
-    assert (here / "set" / "style").is_dir()
+    assert told[4]["compared"] == len(list((here / "set" / "style").iterdir())) >= 4
 
 
 def test_json_of_a_verb_is_a_list_of_one(film, call):
@@ -442,11 +441,13 @@ def test_prepare_remembers_what_the_set_is_made_of_and_redoes_what_an_edit_asks_
     recipe.write_text(recipe.read_text().replace("high = 200.0", "high = 150.0 # softer lines"))
     code, out, _ = call("prepare", "--dry-run")
     lines = dict(re.findall(r"^(\S+): (.*) \(dry run", out, re.MULTILINE))
+    # A shot may be held out.
+    style = len(list((here / "dataset/style").iterdir()))
     assert lines["exposure"] == "6 unchanged"
-    assert lines["smooth-edges"] == "6 to do"
-    assert lines["gray"] == "6 to do, 6 unchanged"
-    assert "[other settings 6]" in out
-    assert "[made again before 6]" in out
+    assert lines["smooth-edges"] == f"{style} to do"
+    assert lines["gray"] == f"{style} to do, {style} unchanged"
+    assert f"[other settings {style}]" in out
+    assert f"[made again before {style}]" in out
     code, out, _ = call("prepare")
     assert "exposure: 6 unchanged" in out
     assert "# softer lines" in recipe.read_text()
@@ -573,3 +574,27 @@ def test_a_restored_copy_of_a_held_out_frame_is_held_out(call, here, write_film,
     assert copies
     call("dedup", "--restore", copies[0]["file_name"])
     assert copies[0]["file_name"] in dataset.held_out_frames()
+
+
+def test_prepare_works_on_frames_that_were_put_there(here, call, scene):
+    for seed in range(3):
+        write_png(here / f"dataset/frames/{seed}.png", scene(seed))
+    code, _, err = call("prepare", *SMALL)
+    assert (code, err) == (0, "")
+    style = len(list((here / "dataset/style").iterdir()))
+    assert len(list((here / "dataset/gray").iterdir())) == style >= 4
+
+
+def test_a_misspelt_film_in_the_recipe_is_told_before_anything_is_done(film, call, here):
+    (here / "dataset").mkdir()
+    (here / "dataset/animeprep.toml").write_text('[films."mvie.mkv"]\nturn = "90"\n')
+    _, out, err = call("frames", film, "--every", 4, "--dry-run")
+    assert "to do" in out
+    assert "[new 3]" in out
+    assert "there is no such film here; did you mean movie.mkv?" in err
+
+
+def test_a_recipe_written_by_an_editor_with_a_mark_of_its_own_is_read(film, call, here):
+    (here / "dataset").mkdir()
+    (here / "dataset/animeprep.toml").write_bytes(b"\xef\xbb\xbf[frames]\r\nevery = 4\r\n")
+    assert call("frames", film)[1].startswith("frames: 3 made")

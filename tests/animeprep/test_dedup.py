@@ -237,6 +237,16 @@ def test_a_rerun_reads_no_picture_again_for_its_thumbnail(dataset, put, scene, m
     assert dedup(dataset, DedupSettings()).counts == {"kept": 1, "dropped": 1}
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (15, 15)])
+def test_a_picture_too_small_to_look_at_fails_alone(dataset, put, scene, shape):
+    put("frames", a=scene(1), tiny=np.zeros((*shape, 3), np.uint8))
+    summary = dedup(dataset, DedupSettings())
+    assert summary.counts == {"kept": 1, "failed": 1}
+    assert "is too small; remove it" in summary.problems[0]
+    assert kept(dataset) == ["a"]
+    assert dedup(dataset, DedupSettings(), dry_run=True).counts["failed"] == 1
+
+
 def test_two_ways_of_telling_likeness_are_refused():
     with pytest.raises(ValidationError, match="alike and threshold say the same in other ways"):
         DedupSettings(alike="loose", threshold=3)

@@ -445,3 +445,12 @@ def test_records_cut_off_by_a_crash_are_told_and_made_good(
     assert any(f"{stage}.jsonl: 1 line cut off" in problem for problem in problems)
     assert snapshot(dataset.root) == whole
     assert [problem for summary in prepared() for problem in summary.problems] == []
+
+
+def test_counts_of_a_stricter_rerun_add_up(dataset, prepared):
+    first = prepared()[0]
+    total = first.counts["made"] + first.counts["dropped"]
+    again = prepared(every(4, flat=38))[0]
+    assert min(again.counts.values()) >= 0
+    assert again.counts["dropped"] > 0
+    assert sum(again.counts.values()) == total
