@@ -9,6 +9,8 @@ smooth/                  e: a with smoothed edges                        verb sm
 gray/, smooth_gray/      x and y: the gray a and e                       verb gray
 photo/, val/             p: crops of real photos; held-out photos        verb photos
 <verb>.jsonl             the records of a verb
+light.jsonl              light of pictures that other records lack         verb exposure
+overlays.jsonl           where logos and subtitles stand                   verb crop
 curation.jsonl           what was kept or rejected by hand               verb review
 animeprep.toml           the recipe                                      every verb
 """
@@ -25,6 +27,7 @@ from animeprep.images import list_images
 from animeprep.names import shortened
 from animeprep.records import Records
 
+RECIPE = "animeprep.toml"
 FRAMES = "frames"
 LEFT_OUT = "left_out"
 CROPS = "crops"
@@ -142,7 +145,12 @@ class Dataset:
         judged = {record["file_name"] for record in records}
         left_out = {r["file_name"] for r in records if r["status"] in {"dropped", "failed"}}
         # What was chosen by hand since then, too.
-        by_hand = {r["file_name"]: r["status"] for r in self.records("curation")}
+        chosen = self.records("curation")
+        if chosen.torn:
+            raise DatasetError(
+                chosen.path, "a line cannot be read", "repair or remove what is no whole record"
+            )
+        by_hand = {record["file_name"]: record["status"] for record in chosen}
         left_out = {n for n in left_out if by_hand.get(n) != "keep"} | {
             name for name, status in by_hand.items() if status == "reject"
         }
@@ -160,23 +168,6 @@ class Dataset:
     def held_out_frames(self) -> frozenset[str]:
         """The frames whose crops validation gets, as `choose` decided."""
         return frozenset(r["file_name"] for r in self.records("choose") if r["split"] == "val")
-
-    def kept_crops(self) -> list[Path]:
-        """The pictures in `crops/` that were not rejected by hand.
-
-        Raises:
-            DatasetError: there are none.
-        """
-        by_hand = {r["file_name"]: r["status"] for r in self.records("curation")}
-        found = self.pictures(CROPS)
-        kept = [path for path in found if by_hand.get(self.file_name(path)) != "reject"]
-        if not kept:
-            raise DatasetError(
-                self.root / CROPS,
-                f"all {len(found)} pictures are rejected",
-                "keep some with `animeprep review`",
-            )
-        return kept
 
     def holds(self, path: Path) -> bool:
         """Whether a file lies in the dataset, wherever links lead."""

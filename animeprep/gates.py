@@ -19,6 +19,7 @@ from pydantic import Field
 from animeprep.boxes import Picture
 from animeprep.images import resize, to_gray
 from animeprep.lettering import HEIGHT, lettering
+from animeprep.light import log_average
 from animeprep.settings import Settings
 
 #: Luma and luminance are measured on pictures of this height, lines and letters on `HEIGHT`, so
@@ -28,12 +29,6 @@ _HEIGHT = 180
 _SUBTITLES = 0.7
 #: The second blur, pixels: wide enough to tell blur from more blur.
 _BLUR = 9
-_LINEAR = np.where(
-    np.arange(256) / 255 <= 0.04045,
-    np.arange(256) / 255 / 12.92,
-    ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4,
-)
-_BT709 = np.array((0.2126, 0.7152, 0.0722))
 
 
 class GateSettings(Settings):
@@ -193,18 +188,6 @@ def text_share(picture: Picture) -> float:
         if box.top + box.height / 2 < limit:
             box.cut(covered)[:] = True
     return float(covered.sum() / (limit * width))
-
-
-def log_average(picture: Picture) -> float:
-    """Log-average of linear BT.709 luminance, 0..1, without the darkest and brightest 1 %.
-
-    >>> round(log_average(np.full((8, 8, 3), 188, np.uint8)), 3)
-    0.503
-    """
-    luminance = np.sort((_LINEAR[picture] @ _BT709).ravel())
-    cut = luminance.size // 100
-    inner = luminance[cut : luminance.size - cut]
-    return float(np.exp(np.log(inner + 1e-4).mean()))
 
 
 def sharpness(picture: Picture) -> float:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animeprep.boxes import Picture
-from animeprep.gates import log_average
 from animeprep.images import scale_short_side, to_gray
 
 #: Linear light, 1 being white, or its lightness.
@@ -57,6 +56,20 @@ def to_levels(linear: Values) -> NDArray[np.uint8]:
 
 #: Linear light of each level.
 LINEAR = to_linear(np.arange(256, dtype=np.uint8))
+#: Luminance of linear R, G and B.
+BT709 = np.array((0.2126, 0.7152, 0.0722))
+
+
+def log_average(picture: Picture) -> float:
+    """Log-average of linear BT.709 luminance, 0..1, without the darkest and brightest 1 %.
+
+    >>> round(log_average(np.full((8, 8, 3), 188, np.uint8)), 3)
+    0.503
+    """
+    luminance = np.sort((LINEAR[picture] @ BT709).ravel())
+    cut = luminance.size // 100
+    inner = luminance[cut : luminance.size - cut]
+    return float(np.exp(np.log(inner + 1e-4).mean()))
 
 
 def to_lightness(luminance: Values) -> Values:

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from animeprep.choose import ChooseSettings
 from animeprep.crop import CropSettings
+from animeprep.dataset import RECIPE
 from animeprep.dedup import DedupSettings
 from animeprep.edges import EdgeSettings
 from animeprep.errors import UsageError
@@ -39,7 +40,6 @@ from animeprep.photos import PhotoSettings
 from animeprep.recipe_text import headers, rewritten
 from animeprep.settings import Settings, problem_of
 
-FILE_NAME = "animeprep.toml"
 INPUTS, FILMS = "inputs", "films"
 
 
@@ -77,7 +77,7 @@ class Recipe:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+        self.path = folder / RECIPE
         self._text = ""
         self._tables: dict[str, dict[str, Any]] = {}
         if not self.path.exists():

@@ -23,5 +23,20 @@ def seconds_of(text: object) -> object:
     return sum(part * 60**power for power, part in enumerate(reversed(parts)))
 
 
+def clock(seconds: float) -> str:
+    """A time to a tenth of a second.
+
+    Args:
+        seconds: finite, 0 or more.
+
+    >>> clock(5.04), clock(59.97), clock(3725)
+    ('0:05.0', '1:00.0', '1:02:05.0')
+    """
+    minutes, rest = divmod(round(seconds * 10), 600)
+    hours, minutes = divmod(minutes, 60)
+    told = f"{rest // 10:02}.{rest % 10}"
+    return f"{hours}:{minutes:02}:{told}" if hours else f"{minutes}:{told}"
+
+
 #: Seconds from the film's beginning.
 Time = Annotated[float, BeforeValidator(seconds_of), Field(ge=0)]

@@ -41,8 +41,9 @@ def make_crops(dataset: Dataset, inputs: list[Path], every: int) -> None:
 
 
 def run(dataset: Dataset, settings: ExposureSettings) -> tuple[dict[str, Any], float]:
-    """The figures of one method on the whole set, and its seconds without measuring."""
-    (dataset.root / STORED).unlink(missing_ok=True)
+    """The figures of one method on the whole set, and its seconds with measuring."""
+    for name in (STORED, "light.jsonl"):
+        (dataset.root / name).unlink(missing_ok=True)
     started = time.perf_counter()
     exposure(dataset, settings)
     seconds = time.perf_counter() - started

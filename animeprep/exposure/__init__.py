@@ -1,5 +1,22 @@
 """Exposure compensation of the whole set: `crops/` → `style/`. Verb: exposure."""
 
-from animeprep.exposure.stage import STORED, ExposureSettings, exposure
+from animeprep.exposure.figures import STOPS, Figures
+from animeprep.exposure.stage import (
+    STORED,
+    Aims,
+    ExposureSettings,
+    basis_of,
+    exposure,
+    stored_aims,
+)
 
-__all__ = ["STORED", "ExposureSettings", "exposure"]
+__all__ = [
+    "STOPS",
+    "STORED",
+    "Aims",
+    "ExposureSettings",
+    "Figures",
+    "basis_of",
+    "exposure",
+    "stored_aims",
+]

@@ -6,20 +6,20 @@ style pictures lie below the mean of the three.
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import cv2
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from animeprep.boxes import Picture
 from animeprep.errors import PictureError
 from animeprep.exposure.tones import Change, Gains, compensate
 from animeprep.folders import workers_for
-from animeprep.gates import log_average
 from animeprep.images import read_rgb, thumbnail, to_gray
-from animeprep.light import LINEAR, Values, to_linear
+from animeprep.light import BT709, LINEAR, Values, log_average, to_linear
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,10 +30,11 @@ _MOST_CROPS, _MOST_SOURCES = 512, 128
 _SIDE = 320
 
 _BINS = 32
+#: Pictures are counted within so many EV of the mean, in bins of half an EV.
+STOPS = 4
 #: From here on a level counts as white: a shoulder's end is no place for drawing, either.
 _CLIPPED = 253
 _WINDOW = np.ones((5, 5), np.uint8)
-_BT709 = np.array((0.2126, 0.7152, 0.0722))
 #: sRGB primaries, D65.
 _RGB_TO_XYZ = np.array(
     (
@@ -44,24 +45,57 @@ _RGB_TO_XYZ = np.array(
 )
 
 
+class Histogram(BaseModel):
+    """Heights of the same bins, shares of all pixels or of all pictures, before and after."""
+
+    before: tuple[float, ...] = Field(min_length=1)
+    after: tuple[float, ...] = Field(min_length=1)
+
+
+class Figures(BaseModel):
+    """All measures of a set.
+
+    Attributes:
+        compared: how many crops were compared.
+        spread_before_ev, spread_after_ev: standard deviation of log2 L of source pictures.
+        newly_clipped: share of pixels.
+        flat_changed: share of the 5×5 windows exactly flat before that no longer are.
+        hue_shift: mean, ΔE00.
+        edges_changed: relative change of the number of edge pixels.
+        clamped: crops that would have got more without the clamp.
+        data_mean, data_mean_before: levels of B, G, R that would make the set's mean gray.
+        histograms: luma, red, green, blue: of the crops' levels 0..255, 32 bins; stops: of log2 L
+            of the source pictures, EV from their mean after, -4..4, 16 bins.
+    """
+
+    compared: int
+    spread_before_ev: float
+    spread_after_ev: float
+    newly_clipped: float
+    flat_changed: float
+    hue_shift: float
+    edges_changed: float
+    clamped: int = 0
+    data_mean: tuple[float, float, float]
+    data_mean_before: tuple[float, float, float]
+    histograms: dict[str, Histogram]
+
+
 class Compared(NamedTuple):
     """One picture before and after.
 
     Attributes:
         clipped: share of pixels with a channel at 253 or more now and none before, or all at 0
             now and not before.
-        windows: 5×5 windows.
-        flat_before, flat_after: those in which all pixels are equal.
-        flat_lost: those flat before and no longer.
+        flat: 5×5 windows in which all pixels are equal before.
+        flat_lost: those of them in which they no longer are.
         hue: `hue_shift`, ΔE00.
         edges_before, edges_after: share of Canny's edge pixels.
         counts_before, counts_after: 4×256 shares of pixels at each level of luma, R, G and B.
     """
 
     clipped: float
-    windows: int
-    flat_before: int
-    flat_after: int
+    flat: int
     flat_lost: int
     hue: float
     edges_before: float
@@ -84,9 +118,7 @@ def compare(before: Picture, after: Picture) -> Compared:
     edges = [float((cv2.Canny(gray, 100, 200) > 0).mean()) for gray in grays]
     return Compared(
         float(clipped.mean()),
-        flat[0].size,
         int(flat[0].sum()),
-        int(flat[1].sum()),
         int((flat[0] & ~flat[1]).sum()),
         hue_shift(before, after),
         edges[0],
@@ -141,7 +173,7 @@ def hue_shift(before: Picture, after: Picture) -> float:
 
 def measure_set(
     crops: Sequence[tuple[Path, Path]], sources: Sequence[tuple[Path, Change]]
-) -> dict[str, Any]:
+) -> Figures | None:
     """The figures of a set, from samples spread evenly over it.
 
     Args:
@@ -149,12 +181,12 @@ def measure_set(
         sources: the pictures they were cut from, and what was done to them.
 
     Returns:
-        As `figures`; empty where nothing can be read.
+        As `figures`; None where nothing can be read.
     """
     compared = _each(lambda pair: compare(*map(read_rgb, pair)), _sample(crops, _MOST_CROPS))
     present = [source for source in sources if source[0].exists()]
     lights = _each(lambda source: _lights(*source), _sample(present, _MOST_SOURCES))
-    return figures(compared, lights) if compared else {}
+    return figures(compared, lights) if compared else None
 
 
 def _sample(items: Sequence[Item], most: int) -> list[Item]:
@@ -183,55 +215,58 @@ def _lights(path: Path, change: Change) -> tuple[float, float]:
     return log_average(before), log_average(compensate(before, change))
 
 
-def figures(compared: Sequence[Compared], lights: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """All measures of a set.
+def figures(compared: Sequence[Compared], lights: Sequence[tuple[float, float]]) -> Figures:
+    """All measures of a set but `clamped`.
 
     Args:
         compared: its crops before and after.
         lights: L of its source pictures before and after, 0..1.
-
-    Returns:
-        compared: how many crops; spread_before_ev, spread_after_ev: standard deviation of log2 L;
-        newly_clipped: share of pixels; flat_changed: share of the 5×5 windows exactly flat before
-        that no longer are; hue_shift: mean, ΔE00; edges_changed: relative change of the number of
-        edge pixels; data_mean: BGR levels that would make the set's mean gray; flat_before,
-        flat_after: share of all windows; edges_before, edges_after: share of all pixels;
-        data_mean_before.
     """
     rows = list(zip(*compared, strict=True))
-    clipped, windows, flat, still_flat, lost, hues, edges, edges_now = (
-        np.array(row, float) for row in rows[:8]
-    )
-    before, after = (np.mean(row, axis=0) for row in rows[8:])
-    spread = np.log2(np.array(lights)).std(axis=0) if lights else (0.0, 0.0)
-    return {
-        "compared": len(compared),
-        "spread_before_ev": round(float(spread[0]), 4),
-        "spread_after_ev": round(float(spread[1]), 4),
-        "newly_clipped": round(float(clipped.mean()), 6),
-        "flat_changed": round(float(lost.sum() / max(1.0, flat.sum())), 6),
-        "hue_shift": round(float(hues.mean()), 4),
-        "edges_changed": round(float(edges_now.sum() / max(1e-9, edges.sum()) - 1), 4)
+    clipped, flat, lost, hues, edges, edges_now = (np.array(row, float) for row in rows[:6])
+    before, after = (np.mean(row, axis=0) for row in rows[6:])
+    stops = np.log2(np.array(lights or [(1.0, 1.0)]))
+    spread = stops.std(axis=0)
+    histograms = {
+        name: _histogram(_binned(before[row]), _binned(after[row]))
+        for row, name in enumerate(("luma", "red", "green", "blue"))
+    }
+    if lights:
+        middle = stops[:, 1].mean()
+        histograms["stops"] = _histogram(*(_by_stops(side - middle) for side in stops.T))
+    return Figures(
+        compared=len(compared),
+        spread_before_ev=round(float(spread[0]), 4),
+        spread_after_ev=round(float(spread[1]), 4),
+        newly_clipped=round(float(clipped.mean()), 6),
+        flat_changed=round(float(lost.sum() / max(1.0, flat.sum())), 6),
+        hue_shift=round(float(hues.mean()), 4),
+        edges_changed=round(float(edges_now.sum() / max(1e-9, edges.sum()) - 1), 4)
         if edges.any()
         else 0.0,
-        "data_mean": data_mean(after),
-        "data_mean_before": data_mean(before),
-        "flat_before": round(float(flat.sum() / max(1.0, windows.sum())), 6),
-        "flat_after": round(float(still_flat.sum() / max(1.0, windows.sum())), 6),
-        "edges_before": round(float(edges.mean()), 6),
-        "edges_after": round(float(edges_now.mean()), 6),
-        "histograms": {
-            name: {"before": _binned(before[row]), "after": _binned(after[row])}
-            for row, name in enumerate(("luma", "red", "green", "blue"))
-        },
-    }
+        data_mean=data_mean(after),
+        data_mean_before=data_mean(before),
+        histograms=histograms,
+    )
 
 
-def _binned(shares: Values) -> list[float]:
-    return list(map(float, shares.reshape(_BINS, -1).sum(axis=1).round(5)))
+def _histogram(before: Values, after: Values) -> Histogram:
+    return Histogram(
+        before=tuple(map(float, before.round(5))), after=tuple(map(float, after.round(5)))
+    )
 
 
-def data_mean(shares: Values) -> list[float]:
+def _binned(shares: Values) -> Values:
+    return np.asarray(shares.reshape(_BINS, -1).sum(axis=1))
+
+
+def _by_stops(stops: Values) -> Values:
+    """The share of pictures in each half of an EV; those further off count at the ends."""
+    inside = np.clip(stops, -STOPS, STOPS)
+    return np.histogram(inside, 4 * STOPS, (-STOPS, STOPS))[0] / len(stops)
+
+
+def data_mean(shares: Values) -> tuple[float, float, float]:
     """What AnimeGAN's trainer adds to B, G and R of its style pictures, levels.
 
     Args:
@@ -240,7 +275,8 @@ def data_mean(shares: Values) -> list[float]:
     Source: `tools/data_mean.py` of the author's repository: the gray mean less each channel's.
     """
     means = shares[1:] @ np.arange(256.0)
-    return [round(float(means.mean() - mean), 4) + 0.0 for mean in means[::-1]]
+    red, green, blue = (round(float(means.mean() - mean), 4) + 0.0 for mean in means)
+    return blue, green, red
 
 
 def neutral_gains(pictures: Iterable[Picture]) -> Gains:
@@ -253,5 +289,5 @@ def neutral_gains(pictures: Iterable[Picture]) -> Gains:
     """
     means = np.mean([LINEAR[picture].mean(axis=(0, 1)) for picture in pictures], axis=0)
     red, green, blue = np.maximum(means, 1e-4).tolist()
-    gray = float(_BT709 @ (red, green, blue))
+    gray = float(BT709 @ (red, green, blue))
     return round(gray / red, 6), round(gray / green, 6), round(gray / blue, 6)

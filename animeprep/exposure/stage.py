@@ -15,9 +15,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from animeprep.boxes import Picture
+from animeprep.curation import kept_crops
 from animeprep.dataset import STYLE, STYLE_VAL, Dataset, made_name
-from animeprep.errors import PictureError
-from animeprep.exposure.figures import measure_set, neutral_gains
+from animeprep.errors import DatasetError, PictureError
+from animeprep.exposure.figures import Figures, measure_set, neutral_gains
 from animeprep.exposure.survey import Survey, survey
 from animeprep.exposure.tones import METHODS, Change, Gains, Tone, change_of, compensate
 from animeprep.files import sha256, write_changed
@@ -27,18 +28,8 @@ from animeprep.settings import Settings
 
 STAGE = "exposure"
 STORED = "exposure.json"
-#: Figures that are told; the others are only stored.
-_TOLD = (
-    "compared",
-    "spread_before_ev",
-    "spread_after_ev",
-    "newly_clipped",
-    "flat_changed",
-    "hue_shift",
-    "edges_changed",
-    "clamped",
-    "data_mean",
-)
+#: Figures that are stored only; the others are told, too.
+_UNTOLD = {"data_mean_before", "histograms"}
 
 
 class ExposureSettings(Settings):
@@ -63,20 +54,21 @@ class Aims(BaseModel):
     """What `exposure.json` keeps, so that films added later are brought to the same.
 
     Attributes:
-        target: median L of the set, or the one given, 0..1.
+        median: median L of the set when first made, 0..1; key and gamma aim at it where no other
+            target is given.
         method: what `reference` belongs to.
         reference: what the method aims at.
         channel_gains: of R, G and B; None where the set is not neutralised.
         basis: changes with all that the figures depend on.
-        figures: what was measured before and after.
+        figures: what was measured before and after; None where nothing could be.
     """
 
-    target: float | None = Field(default=None, gt=0, le=1)
+    median: float | None = Field(default=None, gt=0, le=1)
     method: str = ""
     reference: tuple[float, ...] = ()
     channel_gains: Gains | None = None
     basis: str = ""
-    figures: dict[str, Any] = {}
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,8 @@ class Plan:
         if crop not in self.origin:
             return "unreadable"
         change = self.changes[self.origin[crop]].digest()
-        return sha256(f"{change} {self.fields(crop)} {self.file_name(crop)}".encode())[:12]
+        told = f"{change} {self.fields(crop)} {self.file_name(crop)}"
+        return sha256(told.encode(errors="surrogateescape"))[:12]
 
 
 def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = False) -> Summary:
@@ -123,8 +116,9 @@ def exposure(dataset: Dataset, settings: ExposureSettings, *, dry_run: bool = Fa
         DatasetError: there are no crops.
         OutputError: a picture cannot be written.
     """
-    crops = dataset.kept_crops()
-    light = survey(dataset, crops, histograms=METHODS[settings.method].histograms)
+    crops = kept_crops(dataset)
+    histograms = METHODS[settings.method].histograms
+    light = survey(dataset, crops, histograms=histograms, dry_run=dry_run)
     aims = _aims(dataset, light, crops, settings)
     plan = _plan(dataset, light, aims, settings, dataset.held_out_frames())
 
@@ -145,27 +139,51 @@ def _aims(
     dataset: Dataset, light: Survey, crops: Sequence[Path], settings: ExposureSettings
 ) -> Aims:
     """What the set is brought to: as stored, where it is; the rest is found anew."""
-    stored = _stored(dataset)
+    try:
+        stored = stored_aims(dataset)
+    except DatasetError:
+        stored = Aims()
     method = METHODS[settings.method]
     pictures = [scene.own for scene in light.scenes.values()]
-    target = settings.target or stored.target or METHODS["key"].aim(pictures)[0]
+    median = stored.median or METHODS["key"].aim(pictures)[0]
     reference = method.aim(light.films if method.of == "films" else pictures)
     if method.aim is METHODS["key"].aim:
-        reference = (target,)
+        reference = (settings.target or median,)
     elif stored.method == settings.method and len(stored.reference) == len(reference):
         reference = stored.reference
     gains = None
     if settings.neutralise:
         gains = stored.channel_gains or neutral_gains(_readable(crops))
-    return Aims(target=target, method=settings.method, reference=reference, channel_gains=gains)
+    return Aims(
+        median=median,
+        method=settings.method,
+        reference=reference,
+        channel_gains=gains,
+        basis=stored.basis,
+        figures=stored.figures,
+    )
 
 
-def _stored(dataset: Dataset) -> Aims:
-    """The aims of the first run; none where they are missing or damaged."""
+def stored_aims(dataset: Dataset) -> Aims:
+    """What `exposure.json` says; nothing where there is none.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    path = dataset.root / STORED
     try:
-        return Aims.model_validate_json((dataset.root / STORED).read_bytes(), strict=True)
-    except (OSError, ValidationError):
+        return Aims.model_validate_json(path.read_bytes(), strict=True)
+    except FileNotFoundError:
         return Aims()
+    except (OSError, ValidationError) as error:
+        remedy = "run `animeprep exposure`, which makes it anew"
+        raise DatasetError(path, "cannot be read", remedy) from error
+
+
+def basis_of(dataset: Dataset) -> str:
+    """What `basis` is where figures are of the present pictures."""
+    path = dataset.records(STAGE).path
+    return sha256(path.read_bytes())[:12] if path.exists() else ""
 
 
 def _readable(paths: Sequence[Path]) -> Iterator[Picture]:
@@ -197,27 +215,25 @@ def _plan(
 
 
 def _report(dataset: Dataset, plan: Plan, aims: Aims) -> dict[str, Any]:
-    """Write `exposure.json`; figures of the same pictures are taken from there.
+    """Write `exposure.json`; figures of the same pictures are those of before.
 
     Returns:
         The figures that are told.
     """
-    path = dataset.root / STORED
-    records = dataset.records(STAGE)
-    basis = sha256(records.path.read_bytes())[:12]
-    stored = _stored(dataset)
-    measured = stored.figures if stored.basis == basis else {}
-    if not measured:
-        made = [r for r in records if r["file_name"].startswith(f"{STYLE}/")]
-        origins = sorted({plan.origin[r["source"]] for r in made if r["source"] in plan.origin})
-        clamped = sum(bool(record.get("clamped")) for record in made)
-        measured = {
-            "clamped": clamped,
-            **measure_set(
-                [(dataset.path(r["source"]), dataset.path(r["file_name"])) for r in made],
-                [(dataset.path(name), plan.changes[name]) for name in origins],
-            ),
-        }
-    report = Aims(**{**aims.model_dump(), "basis": basis, "figures": measured})
-    write_changed(path, report.model_dump_json(indent=1).encode() + b"\n")
-    return {name: measured[name] for name in _TOLD if name in measured}
+    basis = basis_of(dataset)
+    if aims.basis != basis or aims.figures is None:
+        aims = aims.model_copy(update={"basis": basis, "figures": _figures(dataset, plan)})
+    write_changed(dataset.root / STORED, aims.model_dump_json(indent=1).encode() + b"\n")
+    return aims.figures.model_dump(mode="json", exclude=_UNTOLD) if aims.figures else {}
+
+
+def _figures(dataset: Dataset, plan: Plan) -> Figures | None:
+    """What became of `style/`."""
+    made = [r for r in dataset.records(STAGE) if r["file_name"].startswith(f"{STYLE}/")]
+    origins = sorted({plan.origin[r["source"]] for r in made if r["source"] in plan.origin})
+    figures = measure_set(
+        [(dataset.path(r["source"]), dataset.path(r["file_name"])) for r in made],
+        [(dataset.path(name), plan.changes[name]) for name in origins],
+    )
+    clamped = sum(bool(record.get("clamped")) for record in made)
+    return figures and figures.model_copy(update={"clamped": clamped})

@@ -11,15 +11,19 @@ from functools import cached_property
 from typing import TypeVar
 
 from animeprep.boxes import Picture
+from animeprep.choose import NOT_CHOSEN
+from animeprep.curation import KEEP, REJECT, in_force
 from animeprep.dataset import FRAMES, LEFT_OUT, Dataset, stem
+from animeprep.dedup import COPY, NOT_HASHED, REJECTED
 from animeprep.errors import InputError
 from animeprep.gates import GateSettings
 from animeprep.images import list_images, read_rgb, thumbnail
 from animeprep.page import Figure
 from animeprep.records import Record
 from animeprep.settings import Settings
+from animeprep.times import clock
 
-COPY, REJECTED, NOT_CHOSEN, BROKEN = "copy", "rejected", "not chosen", "cannot be read"
+BROKEN = "cannot be read"
 #: Longest side of small frames, pixels.
 _SIDE = 200
 _Item = TypeVar("_Item")
@@ -31,12 +35,12 @@ class Facts:
 
     Attributes:
         dataset: the dataset.
-        settings: table of the recipe → its settings, where they are known.
+        settings: table of the recipe → its settings.
         problems: what could not be read, one line each.
     """
 
     dataset: Dataset
-    settings: Mapping[str, Settings] = field(default_factory=dict)
+    settings: Mapping[str, Settings]
     problems: list[str] = field(default_factory=list)
     _records: dict[str, list[Record]] = field(default_factory=dict)
     _names: dict[str, list[str]] = field(default_factory=dict)
@@ -74,7 +78,8 @@ class Facts:
     @cached_property
     def by_hand(self) -> dict[str, str]:
         """`keep` or `reject`, by name of a frame or crop."""
-        return {r["file_name"]: r["status"] for r in self.records("curation")}
+        crops = {r["file_name"]: r for r in self.records("crop")}
+        return in_force(self.dataset, self.records("curation"), crops)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
@@ -83,14 +88,14 @@ class Facts:
         reasons: dict[str, str] = {}
         for name in self.sampled:
             judged = self.judged.get(name, {})
-            if self.by_hand.get(name) == "keep":
+            if self.by_hand.get(name) == KEEP:
                 continue
-            if self.by_hand.get(name) == "reject":
+            if self.by_hand.get(name) == REJECT:
                 reasons[name] = REJECTED
             elif judged.get("status") == "failed":
                 reasons[name] = BROKEN
             elif judged.get("status") == "dropped":
-                reasons[name] = str(judged.get("reason", "left out"))
+                reasons[name] = _reason_of(judged)
             elif chosen.get(name, {}).get("status") == "dropped":
                 reasons[name] = NOT_CHOSEN
         return reasons
@@ -141,23 +146,23 @@ class Facts:
         """Where a frame is from: film and time, or the still's name."""
         record = self.sampled.get(name, {})
         if "film" in record:
-            return f"{record['film']} at {clock(record.get('seconds'))}"
+            return f"{record['film']} at {self.moment(name)}"
         return str(record.get("still") or name)
 
     def moment(self, name: str) -> str:
         """When a frame is shown in its film, empty for stills."""
-        return clock(self.sampled.get(name, {}).get("seconds"))
+        seconds = self.sampled.get(name, {}).get("seconds")
+        if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+            return ""
+        return clock(seconds)
 
 
-def clock(seconds: object) -> str:
-    """Seconds as minutes and seconds; empty where there are none.
-
-    >>> clock(75.25)
-    '1:15.2'
-    """
-    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
-        return ""
-    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+def _reason_of(judged: Record) -> str:
+    """Why a frame was dropped; earlier versions called it a copy where no keeper was known."""
+    reason, keeper = judged.get("reason", "left out"), judged.get("keeper")
+    return (
+        NOT_HASHED if reason == COPY and not (keeper and isinstance(keeper, str)) else str(reason)
+    )
 
 
 def anchor_of(reason: str) -> str:

@@ -8,19 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from animeprep.charts import Chart, Curve, histograms
+from animeprep.choose import NOT_CHOSEN
+from animeprep.dedup import COPY, NOT_HASHED, REJECTED
 from animeprep.gates import GateSettings
 from animeprep.page import Figure, Section
 from animeprep.records import Record
-from animeprep.report.facts import (
-    BROKEN,
-    COPY,
-    NOT_CHOSEN,
-    REJECTED,
-    Facts,
-    anchor_of,
-    evenly,
-    shown,
-)
+from animeprep.report.facts import BROKEN, Facts, anchor_of, evenly, shown
+from animeprep.settings import Settings
 
 _PER_REASON = 12
 _BINS = 32
@@ -31,12 +25,14 @@ _TICK_ROOM = 14
 _TOLD = {
     NOT_CHOSEN: "Good enough, but others are more different from each other.",
     REJECTED: "Rejected by hand.",
+    NOT_HASHED: "Not on disk, and hashed in another way: the next run looks at them again.",
     BROKEN: "Files that are no pictures, or not whole.",
 }
 
 
-def left_out(facts: Facts, bounds: GateSettings) -> Iterator[Section]:
+def left_out(facts: Facts) -> Iterator[Section]:
     """What each gate left out with the measured value and the bound; what was not chosen."""
+    bounds = facts.settings["dedup"]
     names: dict[str, list[str]] = defaultdict(list)
     for name, reason in facts.left_out.items():
         names[reason].append(name)
@@ -91,7 +87,7 @@ def _gate(facts: Facts, gate: str, names: list[str], bound: float) -> Section:
     return _reason(gate, len(names), f"{text} {shown(some, len(names))}", figures)
 
 
-def _panels(facts: Facts, bounds: GateSettings) -> Iterator[Chart]:
+def _panels(facts: Facts, bounds: Settings) -> Iterator[Chart]:
     """What each gate measured on all pictures, around its bound."""
     for gate in GateSettings.model_fields:
         bound = float(getattr(bounds, gate))

@@ -4,18 +4,16 @@ The page is whole in itself and of bounded size: of large sets it shows pictures
 spread, and says how many. The same dataset gives the same bytes.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from animeprep.charts import flow
 from animeprep.dataset import (
     CROPS,
     GRAY,
     PHOTO,
+    RECIPE,
     SMOOTH,
     SMOOTH_GRAY,
     STYLE,
@@ -24,7 +22,6 @@ from animeprep.dataset import (
     Dataset,
 )
 from animeprep.errors import DatasetError
-from animeprep.gates import GateSettings
 from animeprep.page import Section, write_page
 from animeprep.report.facts import Facts, anchor_of, plural
 from animeprep.report.gates import left_out
@@ -34,7 +31,6 @@ from animeprep.report.tables import films, in_force, problems
 from animeprep.settings import Settings
 
 FILE_NAME = "report.html"
-RECIPE = "animeprep.toml"
 _SETS = {
     CROPS: "crops",
     STYLE: "style (a)",
@@ -45,15 +41,13 @@ _SETS = {
 }
 
 
-def report(
-    dataset: Dataset, settings: Mapping[str, Settings] | None = None, *, path: Path | None = None
-) -> Path:
+def report(dataset: Dataset, settings: Mapping[str, Settings], *, path: Path | None = None) -> Path:
     """Write the page.
 
     Args:
         dataset: at any stage of the work.
         settings: table of the recipe → its settings; shown with their meanings, and the gates'
-            bounds are taken from them. Without them the bounds are those of the recipe's file.
+            bounds are those of `dedup`.
         path: the HTML file; `report.html` in the dataset if None.
 
     Returns:
@@ -63,9 +57,7 @@ def report(
         DatasetError: there is nothing to show.
         OutputError: the page cannot be written.
     """
-    facts = Facts(dataset, settings or {})
-    recipe = _recipe(facts)
-    bounds = _bounds(facts, recipe)
+    facts = Facts(dataset, settings)
     sections = [*_overview(facts)]
     if not sections:
         raise DatasetError(
@@ -73,13 +65,13 @@ def report(
         )
     sections += [
         *sheets(facts),
-        *left_out(facts, bounds),
+        *left_out(facts),
         *copies(facts),
         *crop_positions(facts),
         *light(facts),
         *films(facts),
         *chosen_by_hand(facts),
-        *in_force(facts, recipe),
+        *in_force(facts, _recipe(facts)),
     ]
     sections += problems(facts)
     path = path or dataset.root / FILE_NAME
@@ -164,16 +156,3 @@ def _recipe(facts: Facts) -> str:
     except (OSError, UnicodeDecodeError):
         facts.problems.append(f"{RECIPE}: cannot be read")
         return ""
-
-
-def _bounds(facts: Facts, recipe: str) -> GateSettings:
-    """The bounds of the gates: of the settings, of the recipe, or the defaults."""
-    given = facts.settings.get("dedup")
-    if isinstance(given, GateSettings):
-        return given
-    try:
-        table = tomllib.loads(recipe).get("dedup", {})
-        return GateSettings(**{k: v for k, v in table.items() if k in GateSettings.model_fields})
-    except (tomllib.TOMLDecodeError, ValidationError, AttributeError):
-        facts.problems.append(f"{RECIPE}: is not understood; bounds are the defaults")
-        return GateSettings()

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
+from animeprep.curation import KEEP, REJECT
 from animeprep.dataset import PHOTO, SMOOTH, STYLE, made_name
+from animeprep.dedup import COPY
 from animeprep.page import Figure, Mark, Section
 from animeprep.records import Record
-from animeprep.report.facts import COPY, Facts, anchor_of, evenly, plural, shown
+from animeprep.report.facts import Facts, anchor_of, evenly, plural, shown
 
 #: Pictures of a set; and the longest side, pixels, of what is embedded.
 _SHEET, _CROP_SIDE = 20, 256
@@ -52,7 +54,7 @@ def copies(facts: Facts) -> Iterator[Section]:
     for name, reason in facts.left_out.items():
         if reason == COPY:
             record = facts.judged[name]
-            clusters[str(record.get("keeper", ""))].append(record)
+            clusters[str(record["keeper"])].append(record)
     ordered = sorted(clusters.items(), key=lambda item: (-len(item[1]), item[0]))
     rows = [_cluster(facts, keeper, found) for keeper, found in ordered[:_CLUSTERS]]
     if rows:
@@ -136,7 +138,7 @@ def _numbers(value: object, count: int) -> list[float]:
 def chosen_by_hand(facts: Facts) -> Iterator[Section]:
     """What was kept and rejected by hand."""
     parts = []
-    for status, title in (("keep", "Kept by hand"), ("reject", "Rejected by hand")):
+    for status, title in ((KEEP, "Kept by hand"), (REJECT, "Rejected by hand")):
         names = sorted(name for name, decided in facts.by_hand.items() if decided == status)
         some = evenly(names, _BY_HAND)
         figures = [facts.small_frame(name, facts.moment(name)) for name in some]

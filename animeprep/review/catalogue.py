@@ -7,8 +7,10 @@ from animeprep.curation import KEEP, REJECT
 from animeprep.dataset import CROPS, FRAMES, LEFT_OUT, Dataset
 from animeprep.dedup import COPY, REJECTED, thumbnail_name
 from animeprep.files import sha256
+from animeprep.folders import KEPT
 from animeprep.images import list_images
 from animeprep.records import Record
+from animeprep.times import clock
 
 TABS = ("kept", "copies", "left out", "rejected", "crops")
 
@@ -20,7 +22,8 @@ class Candidate:
     Attributes:
         name: as records have it.
         key: the same for URLs, 16 hexadecimal digits: names may hold anything.
-        shown_by: the file that shows it: itself, or the thumbnail of a frame that was left out.
+        shown_by: the file that shows it: itself, or the thumbnail of a frame that was left out;
+            a frame that is kept and not decoded yet has neither, and this names no file.
         reason: why the stages leave it out; empty where they keep it.
         cluster: alike for pictures that belong together: a keeper and its copies, or the crops
             of one frame.
@@ -99,25 +102,26 @@ def key_of(name: str) -> str:
 
 
 def _frames(dataset: Dataset) -> Iterator[Candidate]:
-    """Frames that are there, and those of which only the thumbnail is."""
+    """Frames that are there, of which only the thumbnail is, or that are kept and come back."""
     here = {dataset.file_name(path) for path in list_images(dataset.root / FRAMES)}
     thumbnails = {dataset.file_name(path) for path in list_images(dataset.root / LEFT_OUT)}
     sampled = dataset.records("frames").named()
     judged = dataset.records("dedup").named()
     chosen = dataset.records("choose").named()
     for name in sorted(here | judged.keys()):
-        thumbnail = thumbnail_name(name)
-        if name not in here and thumbnail not in thumbnails:
+        thumbnail, verdict = thumbnail_name(name), judged.get(name, {})
+        comes_back = verdict.get("status") == KEPT and name.startswith(f"{FRAMES}/")
+        if name not in here and thumbnail not in thumbnails and not comes_back:
             continue
-        verdict = judged.get(name, {})
         reason = _reason(verdict) or _reason(chosen.get(name, {}))
         facts = _facts({**sampled.get(name, {}), **verdict}, reason)
         if name not in here:
-            facts["here"] = "the thumbnail only; kept, it is decoded again"
+            only = "the thumbnail only" if thumbnail in thumbnails else "nothing"
+            facts["here"] = f"{only}; kept, it is decoded again"
         yield Candidate(
             name=name,
             key=key_of(name),
-            shown_by=name if name in here else thumbnail,
+            shown_by=thumbnail if name not in here and thumbnail in thumbnails else name,
             reason=reason,
             cluster=(FRAMES, str(verdict.get("keeper") or name)),
             distance=int(verdict.get("distance") or 0),
@@ -167,15 +171,3 @@ def _facts(record: Record, reason: str) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def clock(seconds: float) -> str:
-    """A time as people write it.
-
-    >>> clock(5.04), clock(3725)
-    ('0:05.0', '1:02:05.0')
-    """
-    minutes, rest = divmod(round(seconds * 10), 600)
-    hours, minutes = divmod(minutes, 60)
-    told = f"{rest // 10:02}.{rest % 10}"
-    return f"{hours}:{minutes:02}:{told}" if hours else f"{minutes}:{told}"

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from jinja2 import Environment, StrictUndefined
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from animeprep.curation import Sitting, State
+from animeprep.curation import KEEP, Sitting, State
 from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError, InputError
 from animeprep.folders import Summary
@@ -30,10 +30,10 @@ from animeprep.review.local_page import LocalHandler, LocalServer, Refusal
 
 STAGE = "review"
 PER_PAGE = 200
-_UNREADABLE = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" width="240" height="135">'
-    b'<rect width="240" height="135" fill="#777"/><text x="120" y="72" fill="#fff" '
-    b'font-family="sans-serif" font-size="16" text-anchor="middle">cannot be read</text></svg>'
+_PLACEHOLDER = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="240" height="135">'
+    '<rect width="240" height="135" fill="#777"/><text x="120" y="72" fill="#fff" '
+    'font-family="sans-serif" font-size="16" text-anchor="middle">{}</text></svg>'
 )
 #: Decoding takes memory: one picture a core at a time.
 _decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -103,6 +103,7 @@ class ReviewServer(LocalServer):
         return {
             "key": candidate.key,
             "name": candidate.name,
+            "is_crop": candidate.is_crop,
             "decision": decision,
             "reason": candidate.reason,
             "cluster": key_of("/".join(candidate.cluster)),
@@ -114,6 +115,8 @@ class ReviewServer(LocalServer):
     def decide(self, wanted: Decision) -> dict[str, Any]:
         """Decide on a picture or its cluster; tells what changed."""
         candidate = self.candidate(wanted.picture)
+        if candidate.is_crop and wanted.decision == KEEP:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "crops are rejected or cleared")
         meant = self.catalogue.cluster(candidate) if wanted.cluster else [candidate]
         return _touched(self.sitting.decide([one.name for one in meant], wanted.decision))
 
@@ -128,14 +131,19 @@ class ReviewServer(LocalServer):
         return self.catalogue.by_key[key]
 
     def picture(self, key: str, draw: Callable[[Path], bytes]) -> tuple[bytes, str]:
-        """A picture as its bytes and their type; a placeholder where it cannot be read."""
+        """A picture as its bytes and their type; a placeholder where there is none to read."""
         shown_by = self.candidate(key).shown_by
         try:
-            return draw(self.dataset.path(shown_by)), "image/jpeg"
+            path = self.dataset.path(shown_by)
+            path.stat()
+            return draw(path), "image/jpeg"
         except DatasetError as error:
             raise Refusal(HTTPStatus.NOT_FOUND, "it lies outside of the dataset") from error
-        except (InputError, OSError):
-            return _UNREADABLE, "image/svg+xml"
+        except FileNotFoundError:
+            told = "not on disk"
+        except (InputError, OSError, ValueError):
+            told = "cannot be read"
+        return _PLACEHOLDER.format(told).encode(), "image/svg+xml"
 
 
 def _summed(state: State) -> dict[str, Any]:

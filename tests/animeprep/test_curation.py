@@ -1,10 +1,15 @@
 # mypy: allow-untyped-calls
+import json
+import os
 import threading
 
 import pytest
 
 from animeprep.curation import KEEP, REJECT, Sitting, change, decide, decisions
 from animeprep.errors import DatasetError, OutputError
+from animeprep.files import sha256
+
+CROP = "crops/x_0.png"
 
 
 def lines(dataset):
@@ -106,14 +111,111 @@ def test_a_failed_write_decides_nothing_and_can_be_undone_later(dataset, monkeyp
     assert sitting.undo().decided == {}
 
 
-def test_a_torn_line_is_passed_over_and_nonsense_is_told(dataset):
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"file_name": "b", "sta',
+        '{"name": "b", "status": "reject"}',
+        '{"file_name": "b"}',
+        '{"file_name": "b", "status": ["reject"]}',
+        '{"file_name": ["b"], "status": "reject"}',
+        "reject b",
+        "7",
+    ],
+)
+def test_a_line_that_cannot_be_read_stops_all_and_stays(dataset, line):
     decide(dataset, ["a"], KEEP)
     path = dataset.root / "curation.jsonl"
     with path.open("a") as file:
-        file.write('{"file_name": "b", "sta')
-    assert decisions(dataset) == {"a": KEEP}
-    path.write_text('{"file_name": "a", "status": "maybe"}\n')
-    with pytest.raises(DatasetError, match=r"a is neither kept nor rejected but 'maybe'"):
+        file.write(line)
+    before = path.read_bytes()
+    told = r"curation\.jsonl: 1 line cannot be read; repair or remove"
+    sitting = Sitting(dataset)
+    for ask in (
+        lambda: decisions(dataset),
+        lambda: change(dataset, {"c": REJECT}),
+        lambda: sitting.decide(["c"], REJECT),
+        sitting.state,
+    ):
+        with pytest.raises(DatasetError, match=told):
+            ask()
+    assert path.read_bytes() == before
+    path.write_bytes(before[: -len(line)])
+    assert sitting.decide(["c"], REJECT).decided == {"a": KEEP, "c": REJECT}
+
+
+def test_nonsense_is_told(dataset):
+    decide(dataset, ["b"], KEEP)
+    (dataset.root / "curation.jsonl").write_text('{"file_name": "a", "status": "maybe"}\n')
+    with pytest.raises(DatasetError, match="a is neither kept nor rejected but 'maybe'"):
         decisions(dataset)
     with pytest.raises(DatasetError, match="remove the line"):
         decide(dataset, ["b"], KEEP)
+
+
+def draw(dataset, put, picture):
+    """A crop, and its record as the stage leaves it."""
+    put("crops", x_0=picture)
+    made = {"file_name": CROP, "status": "made", "source": "frames/x.png"}
+    made["sha256"] = sha256(dataset.path(CROP).read_bytes())
+    records = dataset.records("crop")
+    records.update("frames/x.png", [made])
+    records.tidy()
+
+
+def test_a_rejection_is_of_the_crop_that_was_seen(dataset, put, scene):
+    draw(dataset, put, scene(1))
+    decide(dataset, [CROP, "frames/x.png"], REJECT)
+    digest = sha256(dataset.path(CROP).read_bytes())
+    assert json.loads(lines(dataset)[0])["sha256"] == digest
+    assert "sha256" not in json.loads(lines(dataset)[1])
+    draw(dataset, put, scene(2))
+    assert decisions(dataset) == {"frames/x.png": REJECT}
+    # With the first seed again it is the first crop again.
+    draw(dataset, put, scene(1))
+    assert decisions(dataset) == {CROP: REJECT, "frames/x.png": REJECT}
+    draw(dataset, put, scene(2))
+    sitting = Sitting(dataset)
+    assert sitting.decide([CROP], REJECT).decided == {CROP: REJECT, "frames/x.png": REJECT}
+    assert sitting.undo().decided == decisions(dataset) == {"frames/x.png": REJECT}
+
+
+def test_a_crop_without_a_record_is_known_by_its_file(dataset, put, scene):
+    put("crops", x_0=scene(1))
+    decide(dataset, [CROP], REJECT)
+    assert decisions(dataset) == {CROP: REJECT}
+    put("crops", x_0=scene(2))
+    assert decisions(dataset) == {}
+
+
+def test_a_crop_without_a_file_is_known_by_its_record(dataset, put, scene):
+    draw(dataset, put, scene(1))
+    dataset.path(CROP).unlink()
+    decide(dataset, [CROP], REJECT)
+    assert decisions(dataset) == {CROP: REJECT}
+    draw(dataset, put, scene(2))
+    assert decisions(dataset) == {}
+
+
+def test_a_line_without_a_sum_holds_for_whatever_is_there(dataset, put, scene):
+    dataset.root.mkdir()
+    (dataset.root / "curation.jsonl").write_text(f'{{"file_name": "{CROP}", "status": "reject"}}')
+    draw(dataset, put, scene(1))
+    assert decisions(dataset) == {CROP: REJECT}
+
+
+def test_a_sitting_reads_the_file_once(dataset, monkeypatch):
+    decide(dataset, ["a"], KEEP)
+    sitting = Sitting(dataset)
+    assert sitting.state().decided == {"a": KEEP}
+    with monkeypatch.context() as patch:
+        patch.setattr("animeprep.records._parse", lambda _: pytest.fail("it was read again"))
+        sitting.decide(["b"], REJECT)
+        assert sitting.undo().decided == sitting.state().decided == {"a": KEEP}
+    # Another program puts a file of the same size and time there.
+    path = dataset.root / "curation.jsonl"
+    other = path.with_suffix(".new")
+    other.write_text(path.read_text().replace('"a"', '"z"'))
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert sitting.state().decided == {"z": KEEP}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from animeprep.curation import kept_crops
 from animeprep.dataset import Dataset, made_name, stem
 from animeprep.errors import DatasetError, OutputError
 
@@ -35,9 +36,7 @@ def test_a_dataset_that_cannot_be_made_is_told(tmp_path):
         Dataset(tmp_path / "file" / "dataset").lock().__enter__()
 
 
-@pytest.mark.parametrize(
-    "name", ["../x.png", "frames/../../x.png", "/etc/x.png", "", ".", ".."]
-)
+@pytest.mark.parametrize("name", ["../x.png", "frames/../../x.png", "/etc/x.png", "", ".", ".."])
 def test_names_that_lead_out_are_refused(dataset, name):
     with pytest.raises(DatasetError, match="leads out of the dataset folder"):
         dataset.path(name)
@@ -85,7 +84,7 @@ def test_rejected_crops_are_passed_over(dataset, put, scene):
     records = dataset.records("curation")
     records.update("crops/a_1.png", [{"file_name": "crops/a_1.png", "status": "reject"}])
     records.tidy()
-    assert [path.stem for path in dataset.kept_crops()] == ["a_0"]
+    assert [path.stem for path in kept_crops(dataset)] == ["a_0"]
 
 
 def test_names_that_are_too_long_for_endings_are_shortened():
@@ -115,7 +114,7 @@ def test_where_all_crops_are_rejected_it_is_said(dataset, put, scene):
     records.update("crops/a_0.png", [{"file_name": "crops/a_0.png", "status": "reject"}])
     records.tidy()
     with pytest.raises(DatasetError, match="all 1 pictures are rejected"):
-        dataset.kept_crops()
+        kept_crops(dataset)
 
 
 def test_of_pictures_whose_results_would_have_one_name_the_first_is_taken(dataset, put, scene):

@@ -10,9 +10,8 @@ from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError
 from animeprep.exposure import ExposureSettings, exposure
 from animeprep.exposure.tones import METHODS, Scene, change_of, compensate
-from animeprep.gates import log_average
 from animeprep.images import read_rgb, write_png
-from animeprep.light import Light, to_levels, to_linear
+from animeprep.light import Light, log_average, to_levels, to_linear
 
 FULL = ExposureSettings(strength=1.0)
 ONE_EACH = CropSettings(count=1, contrast=0)
@@ -49,7 +48,7 @@ def test_a_set_is_brought_to_its_median(uneven, muted):
     summary = exposure(uneven, FULL)
     assert summary.counts == {"made": 5}
     assert gains(uneven) == pytest.approx([-stops for stops in STOPS], abs=0.05)
-    target = stored(uneven)["target"]
+    target = stored(uneven)["median"]
     assert target == pytest.approx(log_average(muted(1)), rel=0.02)
     assert summary.figures["spread_before_ev"] == pytest.approx(np.std(STOPS), abs=0.05)
     assert summary.figures["spread_after_ev"] < 0.05
@@ -66,7 +65,7 @@ def test_style_is_the_compensated_crop(uneven):
     for record in uneven.records("crop"):
         light = Light(record["log_average"], record["peak"])
         tone = METHODS["key"].tone(
-            Scene(light, light, light), (stored(uneven)["target"],), 1.0, 1.0
+            Scene(light, light, light), (stored(uneven)["median"],), 1.0, 1.0
         )
         before = read_rgb(uneven.path(record["file_name"]))
         after = read_rgb(uneven.path(record["file_name"].replace("crops/", "style/")))
@@ -105,13 +104,13 @@ def test_another_strength_starts_from_the_crops_again(tmp_path, uneven, snapshot
     assert snapshot(uneven.root, "style") == twice
 
 
-def test_the_target_is_stored_for_films_that_come_later(uneven, put, muted):
+def test_the_median_is_stored_for_films_that_come_later(uneven, put, muted):
     exposure(uneven, FULL)
-    target = stored(uneven)["target"]
+    target = stored(uneven)["median"]
     put("frames", g=exposed(muted(1), 0.9), h=exposed(muted(1), 0.9), i=exposed(muted(1), 0.9))
     crop(uneven, ONE_EACH)
     assert exposure(uneven, FULL).counts == {"made": 3, "unchanged": 5}
-    assert stored(uneven)["target"] == target
+    assert stored(uneven)["median"] == target
     assert gains(uneven)[-1] == pytest.approx(-0.9, abs=0.05)
 
 
@@ -119,6 +118,28 @@ def test_a_target_can_be_set(uneven, muted):
     wanted = round(log_average(muted(1)) * 2**0.2, 6)
     exposure(uneven, ExposureSettings(strength=1, target=wanted))
     assert gains(uneven) == pytest.approx([0.2 - stops for stops in STOPS], abs=0.05)
+
+
+@pytest.mark.parametrize("method", ["key", "gamma"])
+def test_a_target_holds_for_as_long_as_it_is_given(uneven, method):
+    plain = ExposureSettings(method=method, strength=1, clamp=4)
+    exposure(uneven, plain)
+    whole = (uneven.root / "exposure.json").read_bytes(), gains(uneven)
+    for target in (0.9, 0.6):
+        aimed = ExposureSettings(method=method, strength=1, clamp=4, target=target)
+        assert exposure(uneven, aimed).counts == {"made": 5}
+        assert stored(uneven)["reference"] == [target]
+        assert stored(uneven)["median"] == json.loads(whole[0])["median"]
+    assert exposure(uneven, plain).counts == {"made": 5}
+    assert ((uneven.root / "exposure.json").read_bytes(), gains(uneven)) == whole
+
+
+def test_the_median_is_found_beside_a_target(uneven):
+    exposure(uneven, ExposureSettings(target=0.9))
+    of_the_first = stored(uneven)["median"]
+    exposure(uneven, FULL)
+    assert stored(uneven)["reference"] == [of_the_first]
+    assert gains(uneven) == pytest.approx([-stops for stops in STOPS], abs=0.05)
 
 
 def test_the_method_none_copies_the_crops(uneven):
@@ -131,9 +152,16 @@ def test_crops_dropped_in_are_compensated_by_their_own_light(uneven, put, muted)
     picture = exposed(muted(1), 0.5)
     put("crops", own=picture)
     exposure(uneven, FULL)
-    target = stored(uneven)["target"]
+    target = stored(uneven)["median"]
     own = uneven.records("exposure").of("crops/own.png")[0]
     assert own["gain_ev"] == pytest.approx(np.log2(target / log_average(picture)), abs=0.01)
+
+
+def test_names_that_are_no_utf8_are_compensated(dataset, put, muted):
+    put("crops", **{"\udcff": muted(1), "b": exposed(muted(1), 0.5)})
+    assert exposure(dataset, FULL).counts == {"made": 2}
+    assert dataset.path("style/\udcff.png").exists()
+    assert exposure(dataset, FULL).counts == {"unchanged": 2}
 
 
 def test_crops_alone_are_made_into_a_set(dataset, put, muted):
@@ -145,8 +173,8 @@ def test_crops_alone_are_made_into_a_set(dataset, put, muted):
     assert np.log2(bright / dark) == pytest.approx(0, abs=0.05)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"target": "high"}', '{"target": 7.0}'])
-def test_a_damaged_target_is_found_anew(tmp_path, uneven, content):
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"median": "high"}', '{"median": 7.0}'])
+def test_a_damaged_file_is_found_anew(tmp_path, uneven, content):
     exposure(uneven, FULL)
     whole = (uneven.root / "exposure.json").read_bytes()
     (uneven.root / "exposure.json").write_text(content)
@@ -177,6 +205,16 @@ def test_impossible_settings_are_refused(values):
 def test_without_crops_the_verb_to_run_is_named(dataset):
     with pytest.raises(DatasetError, match="run `animeprep crop` first"):
         exposure(dataset, FULL)
+
+
+def test_where_all_crops_are_rejected_that_is_said(uneven):
+    records = uneven.records("curation")
+    for path in uneven.pictures("crops"):
+        name = uneven.file_name(path)
+        records.update(name, [{"file_name": name, "status": "reject"}])
+    records.tidy()
+    with pytest.raises(DatasetError, match="all 5 pictures are rejected"):
+        exposure(uneven, FULL)
 
 
 # --- shots and films ---------------------------------------------------------------------------
@@ -210,7 +248,7 @@ def test_all_pictures_of_a_shot_get_one_gain(shots):
     exposure(shots, FULL)
     frames = {record["source"]: record["log_average"] for record in shots.records("crop")}
     logs = {name: np.log2(frames[f"frames/{name}.png"]) for name in ("a1", "a2", "a3", "a4")}
-    target = np.log2(stored(shots)["target"])
+    target = np.log2(stored(shots)["median"])
     for pair in (("a1", "a2"), ("a3", "a4")):
         wanted = target - np.mean([logs[name] for name in pair])
         assert [gain_of(shots, name) for name in pair] == pytest.approx([wanted] * 2, abs=1e-3)
@@ -290,8 +328,56 @@ def test_references_are_stored_for_films_that_come_later(uneven, put, muted, met
     crop(uneven, ONE_EACH)
     assert exposure(uneven, settings).counts == {"made": 4, "unchanged": 5}
     after = stored(uneven)
-    assert (after["reference"], after["target"]) == (before["reference"], before["target"])
+    assert (after["reference"], after["median"]) == (before["reference"], before["median"])
     assert after["basis"] != before["basis"]
+
+
+@pytest.fixture
+def no_reading(monkeypatch):
+    """Lets no picture be decoded from when it is called."""
+
+    def forbid():
+        def refuse(*_):
+            raise AssertionError
+
+        for module in ("exposure.survey", "folders"):
+            monkeypatch.setattr(f"animeprep.{module}.decode_rgb", refuse)
+        for module in ("figures", "stage"):
+            monkeypatch.setattr(f"animeprep.exposure.{module}.read_rgb", refuse)
+
+    return forbid
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_an_unchanged_set_is_not_decoded_again(uneven, put, muted, no_reading, method):
+    put("crops", own=muted(3))
+    settings = ExposureSettings(method=method, neutralise=True)
+    exposure(uneven, settings)
+    no_reading()
+    assert exposure(uneven, settings).counts == {"unchanged": 6}
+    assert exposure(uneven, settings, dry_run=True).counts == {"unchanged": 6}
+
+
+def test_light_that_was_measured_is_kept_while_it_is_needed(uneven, put, muted, snapshot):
+    settings = ExposureSettings(method="lab")
+    exposure(uneven, settings)
+    first = {record["file_name"]: record for record in uneven.records("light")}
+    assert sorted(first) == [f"frames/f{n}.png" for n in range(5)]
+    put("frames", f0=muted(5))
+    (uneven.root / "frames" / "f4.png").unlink()
+    crop(uneven, ONE_EACH)
+    before = snapshot(uneven.root)
+    exposure(uneven, settings, dry_run=True)
+    assert snapshot(uneven.root) == before
+    exposure(uneven, settings)
+    now = {record["file_name"]: record for record in uneven.records("light")}
+    assert sorted(now) == [f"frames/f{n}.png" for n in range(4)]
+    assert now["frames/f0.png"]["counts"] != first["frames/f0.png"]["counts"]
+    assert {name: now[name] for name in now if name != "frames/f0.png"} == {
+        name: first[name] for name in now if name != "frames/f0.png"
+    }
+    exposure(uneven, FULL)
+    assert not (uneven.root / "light.jsonl").exists()
 
 
 def test_frames_that_cannot_be_read_leave_the_crop_to_itself(uneven):

@@ -15,9 +15,8 @@ from animeprep.exposure.figures import (
     neutral_gains,
 )
 from animeprep.exposure.tones import Change, compensate
-from animeprep.gates import log_average
 from animeprep.images import thumbnail, to_gray, write_png
-from animeprep.light import level_table, to_levels, to_linear
+from animeprep.light import level_table, log_average, to_levels, to_linear
 
 SIZE = (48, 64)
 
@@ -39,7 +38,7 @@ def flats(scene):
 
 def plain_figures(pairs):
     """Every measure of crops by loops over pixels."""
-    clipped = windows = flat = still = lost = edges = edges_now = 0
+    clipped = flat = lost = edges = edges_now = 0
     pixels = sum(before.shape[0] * before.shape[1] for before, _ in pairs)
     for before, after in pairs:
         height, width, _ = before.shape
@@ -51,17 +50,12 @@ def plain_figures(pairs):
                 len({tuple(pixel) for row in picture[y : y + 5, x : x + 5] for pixel in row}) == 1
                 for picture in (before, after)
             )
-            windows += 1
-            flat, still, lost = flat + was, still + now, lost + (was and not now)
+            flat, lost = flat + was, lost + (was and not now)
         edges += int((cv2.Canny(to_gray(before), 100, 200) > 0).sum())
         edges_now += int((cv2.Canny(to_gray(after), 100, 200) > 0).sum())
     return {
         "newly_clipped": clipped / pixels,
         "flat_changed": lost / flat,
-        "flat_before": flat / windows,
-        "flat_after": still / windows,
-        "edges_before": edges / pixels,
-        "edges_after": edges_now / pixels,
         "edges_changed": edges_now / edges - 1,
         "hue_shift": np.mean([hue_shift(*pair) for pair in pairs]),
     }
@@ -77,31 +71,44 @@ def test_figures_are_those_of_a_slow_plain_reference(flats):
         pairs.append((flats(seed), after))
     found = figures([compare(*pair) for pair in pairs], [(0.1, 0.2), (0.4, 0.3)])
     for name, value in plain_figures(pairs).items():
-        assert found[name] == pytest.approx(value, abs=1e-4), name
-    assert found["flat_changed"] > 0.1
-    assert found["newly_clipped"] > 0.05
-    assert found["compared"] == 3
-    assert found["spread_before_ev"] == 1
-    assert found["spread_after_ev"] == pytest.approx(np.log2(1.5) / 2, abs=1e-4)
+        assert getattr(found, name) == pytest.approx(value, abs=1e-4), name
+    assert found.flat_changed > 0.1
+    assert found.newly_clipped > 0.05
+    assert found.compared == 3
+    assert found.spread_before_ev == 1
+    assert found.spread_after_ev == pytest.approx(np.log2(1.5) / 2, abs=1e-4)
 
 
 def test_histograms_are_of_all_pictures_alike(flats):
     pairs = [(flats(1), exposed(flats(1), -1)), (flats(2), exposed(flats(2), -1))]
-    found = figures([compare(*pair) for pair in pairs], [])["histograms"]
+    found = figures([compare(*pair) for pair in pairs], []).histograms
     assert sorted(found) == ["blue", "green", "luma", "red"]
-    for when, place in (("before", 0), ("after", 1)):
+    for place in (0, 1):
         together = np.concatenate([pair[place] for pair in pairs])
         layers = {"luma": to_gray(together), "green": together[..., 1], "blue": together[..., 2]}
         for name, layer in layers.items():
             counts = np.histogram(layer, 32, (0, 256))[0] / layer.size
-            assert found[name][when] == pytest.approx(counts, abs=1e-5)
+            shares = (found[name].before, found[name].after)[place]
+            assert shares == pytest.approx(counts, abs=1e-5)
+
+
+def test_pictures_are_counted_by_their_light(flats):
+    pair = compare(flats(1), flats(1))
+    # In EV from the mean after: far darker, -1.2, +0.3 and far brighter; then half an EV each way.
+    before = [2.0**stops for stops in (-9, -1.2, 0.3, 5)]
+    after = [2.0**stops for stops in (-0.5, -0.5, 0.5, 0.5)]
+    found = figures([pair], list(zip(before, after, strict=True))).histograms["stops"]
+    assert {n: share for n, share in enumerate(found.before) if share} == dict.fromkeys(
+        (0, 5, 8, 15), 0.25
+    )
+    assert {n: share for n, share in enumerate(found.after) if share} == {7: 0.5, 9: 0.5}
 
 
 def test_a_picture_without_anything_has_figures():
     black = np.zeros((3, 3, 3), np.uint8)
     found = figures([compare(black, black)], [])
-    assert found["newly_clipped"] == found["flat_changed"] == found["edges_changed"] == 0
-    assert found["data_mean"] == [0, 0, 0]
+    assert found.newly_clipped == found.flat_changed == found.edges_changed == 0
+    assert found.data_mean == found.data_mean_before == (0, 0, 0)
 
 
 def test_flat_windows_have_one_colour():
@@ -120,14 +127,14 @@ def test_data_mean_is_that_of_the_authors_script(flats):
         np.mean([picture[..., 2 - channel].mean() for picture in pictures]) for channel in range(3)
     )
     gray = (blue + green + red) / 3
-    found = figures([compare(picture, picture) for picture in pictures], [])["data_mean"]
+    found = figures([compare(picture, picture) for picture in pictures], []).data_mean
     assert found == pytest.approx([gray - blue, gray - green, gray - red], abs=1e-4)
 
 
 def test_data_mean_of_a_warm_set_adds_blue():
     shares = np.zeros((4, 256))
     shares[(1, 2, 3), (150, 110, 100)] = 1
-    assert data_mean(shares) == [20, 10, -30]
+    assert data_mean(shares) == (20, 10, -30)
 
 
 def test_neutral_gains_take_a_known_cast_away(flats):
@@ -140,8 +147,8 @@ def test_neutral_gains_take_a_known_cast_away(flats):
     weights = np.array((0.2126, 0.7152, 0.0722))
     light, light_now = (np.mean([to_linear(p) @ weights for p in set_]) for set_ in (warm, cooled))
     assert light_now == pytest.approx(light, rel=0.01)
-    assert np.abs(figures([compare(p, p) for p in cooled], [])["data_mean"]).max() < 0.5
-    assert np.abs(figures([compare(p, p) for p in warm], [])["data_mean"]).max() > 10
+    assert np.abs(figures([compare(p, p) for p in cooled], []).data_mean).max() < 0.5
+    assert np.abs(figures([compare(p, p) for p in warm], []).data_mean).max() > 10
 
 
 def test_black_sets_can_be_neutralised():
@@ -167,11 +174,12 @@ def test_large_sets_are_sampled_evenly(tmp_path, monkeypatch, flats):
         paths.append(tmp_path / f"{number}.png")
         write_png(paths[-1], exposed(flats(1), -0.3 * number))
     found = measure_set([(path, path) for path in paths], [(path, unchanged) for path in paths])
-    assert found["compared"] == 3
+    assert found
+    assert found.compared == 3
     ends = [thumbnail(exposed(flats(1), stops), 320) for stops in (0, -1.8)]
     stops = np.log2([log_average(picture) for picture in ends])
-    assert found["spread_before_ev"] == found["spread_after_ev"]
-    assert found["spread_after_ev"] == pytest.approx(stops.std(), abs=1e-4)
+    assert found.spread_before_ev == found.spread_after_ev
+    assert found.spread_after_ev == pytest.approx(stops.std(), abs=1e-4)
 
 
 def test_broken_and_missing_pictures_are_passed_over(tmp_path, flats):
@@ -183,5 +191,6 @@ def test_broken_and_missing_pictures_are_passed_over(tmp_path, flats):
         [(good, good), (good, broken), (tmp_path / "none.png", good)],
         [(good, unchanged), (broken, unchanged), (tmp_path / "none.png", unchanged)],
     )
-    assert found["compared"] == 1
-    assert measure_set([(broken, broken)], []) == {}
+    assert found
+    assert found.compared == 1
+    assert measure_set([(broken, broken)], []) is None

@@ -15,12 +15,12 @@ from animeprep.gates import (
     blur,
     entropy,
     judge,
-    log_average,
     measure,
     plainness,
     text_share,
 )
 from animeprep.images import read_rgb, to_gray
+from animeprep.light import log_average
 
 OFF = {"black": 0, "white": 255, "plain": 1, "flat": 0}
 OFF |= {"entropy": 0, "text": 1, "blurred": 1, "night": 0}

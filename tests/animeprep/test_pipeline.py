@@ -9,7 +9,7 @@ import pytest
 import animeprep.records
 from animeprep.choose import choose
 from animeprep.crop import CropSettings, crop
-from animeprep.curation import KEEP, REJECT, decide
+from animeprep.curation import KEEP, REJECT, decide, kept_crops
 from animeprep.dataset import Dataset
 from animeprep.dedup import DedupSettings, dedup, examine
 from animeprep.edges import edges
@@ -421,7 +421,7 @@ def test_what_was_chosen_by_hand_is_honoured_and_taken_back(dataset, prepared, w
 
 def test_a_rejected_crop_takes_its_pictures_along(dataset, prepared):
     prepared()
-    crop_name = dataset.file_name(dataset.kept_crops()[0])
+    crop_name = dataset.file_name(kept_crops(dataset)[0])
     style = crop_name.replace("crops/", "style/")
     assert dataset.path(style).exists()
     decide(dataset, [crop_name], REJECT)

@@ -157,8 +157,34 @@ def test_what_a_run_made_of_decisions_is_still_found(filled):
 
 def test_a_copy_whose_keeper_is_gone_is_not_lost(filled):
     (filled.root / "frames/a.png").unlink()
+    write_records(filled, "dedup", judged("a", "dropped", reason="black"))
     tabs = Catalogue(filled).tabs({})
     assert "frames/b.png" in {one.name for one in tabs["left out"]}
+
+
+@LOCAL
+def test_a_kept_frame_that_is_not_decoded_yet_has_a_placeholder(filled):
+    (filled.root / "frames/a.png").unlink()
+    key = key_of("frames/a.png")
+    with ReviewServer(filled) as server:
+        told = {one["key"]: one for one in server.listing("kept", "", 0)["pictures"]}
+        assert "decoded again" in told[key]["facts"]["here"]
+        assert server.listing("copies", "", 0)["totals"]["copies"] == 2
+        for draw in (review._small, review._large):
+            body, kind = server.picture(key, draw)
+            assert kind == "image/svg+xml"
+            assert b"not on disk" in body
+        server.decide(review.Decision(picture=key, decision="reject"))
+    assert decisions(filled) == {"frames/a.png": REJECT}
+
+
+@LOCAL
+def test_names_that_no_file_can_have_are_no_obstacle(filled):
+    names = ["frames/" + "n" * 300 + ".png", "frames/x\0y.png"]
+    write_records(filled, "dedup", *({"file_name": name, "status": "kept"} for name in names))
+    with ReviewServer(filled) as server:
+        for name in names:
+            assert server.picture(key_of(name), review._small)[1] == "image/svg+xml"
 
 
 @LOCAL
@@ -213,10 +239,10 @@ def test_a_changed_file_is_shown_as_it_is(site, put, scene, filled):
 @LOCAL
 def test_broken_and_missing_pictures_have_a_placeholder(site, filled):
     (filled.root / "frames/c.png").unlink()
-    for name in "ec":
+    for name, told in (("e", b"cannot be read"), ("c", b"not on disk")):
         answer = get(site, "thumbnail/" + key_of(f"frames/{name}.png"))
         assert answer.headers["Content-Type"] == "image/svg+xml"
-        assert b"cannot be read" in answer.body
+        assert told in answer.body
 
 
 @LOCAL
@@ -243,6 +269,37 @@ def test_a_cluster_is_a_keeper_with_its_copies_or_the_crops_of_a_frame(site, fil
     }
     choose(site, "frames/c.png", KEEP, cluster=True)
     assert decisions(filled)["frames/c.png"] == KEEP
+
+
+@LOCAL
+def test_crops_are_only_rejected_or_cleared(site, filled):
+    crops = json.loads(get(site, "pictures?tab=crops").body)["pictures"]
+    kept = json.loads(get(site, "pictures?tab=kept").body)["pictures"]
+    assert all(one["is_crop"] for one in crops)
+    assert not any(one["is_crop"] for one in kept)
+    body = {"picture": key_of("crops/a_0.png"), "decision": "keep"}
+    assert refused(post, site, "decide", body) == 400
+    assert decisions(filled) == {}
+    choose(site, "crops/a_0.png", REJECT)
+    choose(site, "crops/a_0.png", None)
+    assert decisions(filled) == {}
+
+
+@LOCAL
+def test_another_crop_of_that_name_is_not_rejected(site, filled, put, scene):
+    choose(site, "crops/a_0.png", REJECT)
+    put("crops", a_0=scene(20, 64, 64))
+    with ReviewServer(filled) as server:
+        told = server.listing("crops", "", 0)
+    assert {one["decision"] for one in told["pictures"]} == {None}
+    assert told["totals"]["rejected"] == 0
+
+
+@LOCAL
+def test_a_torn_line_of_decisions_is_told_before_the_page_opens(filled):
+    (filled.root / "curation.jsonl").write_text('{"file_name": "frames/a')
+    with pytest.raises(DatasetError, match="repair or remove"):
+        ReviewServer(filled)
 
 
 @LOCAL
@@ -623,11 +680,35 @@ def test_choosing_by_touch_on_a_phone(visit, filled):
     page.locator(".tile").nth(2).locator(".quick .reject").tap()
     settled(page, filled, {"c_0": "reject"})
     page.locator(".tile").nth(0).locator("button").first.tap()
+    assert page.locator("#keep").is_hidden()
     page.locator("#cluster").tap()
-    page.locator("#keep").tap()
-    settled(page, filled, {"c_0": "reject", "a_0": "keep", "a_1": "keep"})
+    page.locator("#reject").tap()
+    settled(page, filled, {"c_0": "reject", "a_0": "reject", "a_1": "reject"})
     page.locator("#undo").tap()
     settled(page, filled, {"c_0": "reject"})
+
+
+@LOCAL
+@pytest.mark.slow
+def test_crops_are_not_kept_by_key_but_cleared(visit, filled):
+    page = visit()
+    page.keyboard.press("5")
+    page.wait_for_selector(".tile > button[title='crops/a_0.png']")
+    assert page.locator(".quick .keep").count() == 0
+    assert page.locator(".quick .reject").count() == 3
+    page.keyboard.press("x")
+    page.keyboard.press("x")
+    settled(page, filled, {"a_0": "reject", "a_1": "reject"})
+    page.keyboard.press("Home")
+    page.keyboard.press("k")
+    settled(page, filled, {"a_1": "reject"})
+    assert focused(page) == "crops/a_1.png"
+    page.keyboard.press("Shift+Space")
+    settled(page, filled, {})
+    page.wait_for_selector(".tile.reject", state="detached")
+    page.keyboard.press("1")
+    page.wait_for_selector(".quick .keep", state="attached")
+    assert page.locator("#keep").is_visible()
 
 
 @LOCAL

@@ -11,11 +11,11 @@ from skimage.exposure import match_histograms
 
 from animeprep.exposure.figures import flat_windows, hue_shift
 from animeprep.exposure.tones import METHODS, Scene, change_of, compensate
-from animeprep.gates import log_average
 from animeprep.light import (
     LINEAR,
     Light,
     from_lightness,
+    log_average,
     measure,
     to_levels,
     to_lightness,
