@@ -12,6 +12,7 @@ from typing import Literal
 
 import joblib
 
+from animeprep.curation import STAGE as CURATION
 from animeprep.dataset import (
     CROPS,
     FRAMES,
@@ -38,6 +39,16 @@ PROBLEM: Literal["problem"] = "problem"
 
 FOLDERS = (FRAMES, CROPS, STYLE, STYLE_VAL, SMOOTH, GRAY, SMOOTH_GRAY, PHOTO, VAL)
 STAGES = ("frames", "crop", "exposure", "smooth-edges", "gray", "photos")
+#: These and what else has records → the verb that makes up for lines that were cut off.
+_RECORDS = {
+    **{stage: stage for stage in STAGES},
+    "frames": "frames FILM",
+    "films": "frames FILM",
+    "overlays": "crop",
+    "photos": "photos FOLDER",
+    "dedup": "dedup",
+    "choose": "choose",
+}
 #: Folder → the one whose pictures it must have partners for.
 _SOURCE = {SMOOTH: STYLE, GRAY: STYLE, SMOOTH_GRAY: SMOOTH}
 #: Sets of this many style pictures have trained well.
@@ -89,6 +100,8 @@ def examine_dataset(dataset: Dataset) -> list[Finding]:
         *_sizes(examined),
         *_names(examined),
         *_lost(dataset),
+        *_torn(dataset),
+        *_links(dataset),
         *_leftovers(dataset),
         *_variety(examined),
         *_night(dataset),
@@ -200,6 +213,26 @@ def _lost(dataset: Dataset) -> Iterator[Finding]:
             text = f"{len(lost)} in {stage}.jsonl are gone: {_some(lost)}"
             verb = VERB_OF.get(lost[0].split("/")[0], stage)
             yield Finding(PROBLEM, text, f"run `animeprep {verb}`, which makes them again")
+
+
+def _torn(dataset: Dataset) -> Iterator[Finding]:
+    """Records that cannot be read, which a crash or a full disk leaves."""
+    remedies = {
+        **{stage: f"run `animeprep {verb}`, which looks again" for stage, verb in _RECORDS.items()},
+        CURATION: "these choices are lost: run `animeprep review`, and make them again",
+    }
+    for stage, remedy in remedies.items():
+        torn = dataset.records(stage).torn
+        if torn:
+            yield Finding(PROBLEM, f"lines of {stage}.jsonl that were cut off: {torn}", remedy)
+
+
+def _links(dataset: Dataset) -> Iterator[Finding]:
+    for folder in FOLDERS:
+        links = [path.name for path in dataset.links_out(folder)]
+        if links:
+            text = f"{len(links)} in {folder}/ are links out of the dataset: {_some(links)}"
+            yield Finding(PROBLEM, text, "copy these pictures here: links are passed over")
 
 
 def _leftovers(dataset: Dataset) -> Iterator[Finding]:

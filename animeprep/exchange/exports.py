@@ -8,6 +8,7 @@ no files with the dataset: what trainers do to theirs must not reach it.
 import hashlib
 import json
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import joblib
@@ -125,20 +126,20 @@ def _samples(dataset: Dataset, layout: Layout, summary: Summary) -> list[Sample]
     style = dataset.pictures(STYLE)
     dataset.pictures(SMOOTH)
     partners = _partners(dataset, style, layout, summary)
+    _refuse_links(dataset, [*layout.sets, *layout.partners], summary)
     origins = _origins(dataset)
     style_name = slug(dataset.root.resolve().name)
     samples = []
     for folder in layout.sets:
         taken: set[str] = set()
-        for path in list_images(dataset.root / folder):
-            own = dataset.file_name(path)
+        for own in _own_pictures(dataset, folder):
             names = {folder: own}
             if folder == STYLE:
                 names |= {one: made_name(one, own) for one in partners}
-            files = {one: dataset.path(name) for one, name in names.items()}
+            files = {one: dataset.root / name for one, name in names.items()}
             origin = {} if folder in {PHOTO, VAL} else _UNKNOWN | origins.get(own, {})
             sample = Sample(safe_name(stem(own)), folder, files, style_name, origin)
-            reason = _why_not(sample, taken)
+            reason = _why_not(dataset, sample, taken)
             if reason:
                 summary.counts[SKIPPED] += 1
                 summary.reasons[reason] += 1
@@ -148,10 +149,31 @@ def _samples(dataset: Dataset, layout: Layout, summary: Summary) -> list[Sample]
     return samples
 
 
-def _why_not(sample: Sample, taken: set[str]) -> str:
+def _refuse_links(dataset: Dataset, folders: list[str], summary: Summary) -> None:
+    """Tell of pictures that are links out of the dataset."""
+    for path in chain.from_iterable(map(dataset.links_out, folders)):
+        summary.counts[FAILED] += 1
+        summary.problems.append(f"{path}: is a link out of the dataset; copy the picture here")
+
+
+def _own_pictures(dataset: Dataset, folder: str) -> list[str]:
+    """The names of a folder's pictures, in order; there may be none."""
+    links = dataset.links_out(folder)
+    found = list_images(dataset.root / folder)
+    return [dataset.file_name(path) for path in found if path not in links]
+
+
+def _is_there(dataset: Dataset, path: Path) -> bool:
+    """Whether the dataset has a picture; a link to somewhere else is none."""
+    if path.is_symlink() and not dataset.holds(path):
+        return False
+    return dataset.path(dataset.file_name(path)).exists()
+
+
+def _why_not(dataset: Dataset, sample: Sample, taken: set[str]) -> str:
     """Why a sample cannot be exported; empty where it can."""
     for folder, file in sample.files.items():
-        if not file.exists():
+        if not _is_there(dataset, file):
             return f"no picture in {folder}/ (run `animeprep {VERB_OF[folder]}`)"
     return "named like another" if same_file(sample.name) in taken else ""
 
@@ -163,7 +185,7 @@ def _partners(
 
     def lacks(folder: str) -> int:
         names = (made_name(folder, dataset.file_name(path)) for path in style)
-        return sum(not dataset.path(name).exists() for name in names)
+        return sum(not _is_there(dataset, dataset.root / name) for name in names)
 
     lacking = {one: lacks(one) for one in layout.partners if one in GRAYS}
     for folder, count in lacking.items():

@@ -4,6 +4,7 @@ Archives are read member by member and never unpacked, so that no name in them d
 goes; what is no plain file in them, or leads elsewhere, is refused.
 """
 
+import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ from animeprep.images import is_image, list_images, read_bytes
 
 #: Larger files are no training pictures; an archive may claim any size.
 MAX_BYTES = 2**26
+#: So are longer headers of an archive's members, which hold names and the like; they can follow
+#: one another by the hundred before a member comes.
+MAX_HEADER = 2**18
 #: Gray pictures are not among them: the verb gray makes the same again.
 FOLDERS = (STYLE, SMOOTH, STYLE_VAL, PHOTO, VAL)
 #: What tarfile says of broken archives.
-_BROKEN = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError)
+_BROKEN = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -168,20 +172,52 @@ def _read(path: Path) -> bytes:
     return read_bytes(path)
 
 
+class _Archive(io.BufferedReader):
+    """A tar file; tarfile itself believes whatever length a header claims to have."""
+
+    def read(self, size: int | None = None, /) -> bytes:
+        """What tarfile reads: headers.
+
+        Raises:
+            ReadError: more than `MAX_HEADER` bytes, or all there is.
+        """
+        if size is None or not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError(f"a header claims {size} bytes")
+        return super().read(size)
+
+    def content(self, member: tarfile.TarInfo) -> bytes:
+        """All bytes of a plain file in it.
+
+        Raises:
+            ReadError: the archive ends before.
+        """
+        self.seek(member.offset_data)
+        data = super().read(member.size)
+        if len(data) < member.size:
+            raise tarfile.ReadError("unexpected end of data")
+        return data
+
+
 def _read_shard(path: Path) -> Iterator[Found]:
     """The samples of an archive: members in a row whose names are equal up to the first dot."""
     try:
-        with tarfile.open(path, "r:") as shard:
-            for key, members in groupby(shard, key=lambda member: _key(member.name)[0]):
-                yield _sample(path, shard, key, members)
+        with _Archive(io.FileIO(path)) as archive, tarfile.open(path, "r:", archive) as shard:
+            for key, members in groupby(_forwards(shard), key=lambda member: _key(member.name)[0]):
+                yield _sample(path, archive, key, members)
     except _BROKEN as error:
         problem = str(PictureError(path, f"broken archive ({error})", "copy it again"))
         yield Found(path.name, {}, problem=problem)
 
 
-def _sample(
-    path: Path, shard: tarfile.TarFile, key: str, members: Iterable[tarfile.TarInfo]
-) -> Found:
+def _forwards(shard: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members in order; tarfile would read one of negative length for ever."""
+    for member in shard:
+        if shard.offset < member.offset_data:
+            raise tarfile.ReadError("a member has a negative length")
+        yield member
+
+
+def _sample(path: Path, archive: _Archive, key: str, members: Iterable[tarfile.TarInfo]) -> Found:
     parts: dict[str, Part] = {}
     problem = ""
     for member in members:
@@ -191,8 +227,7 @@ def _sample(
         if refused:
             problem = problem or str(PictureError(shown, refused, "remove it from the archive"))
         elif folder and not problem:
-            file = shard.extractfile(member)
-            data = file.read() if file else b""
+            data = archive.content(member)
             parts[folder] = Part(shown, lambda data=data: data)  # type: ignore[misc]
     return Found(safe_name(key), {} if problem else parts, problem=problem)
 

@@ -8,6 +8,7 @@ import pytest
 from animeprep.dataset import CROPS, FRAMES, GRAY, SMOOTH, SMOOTH_GRAY, STYLE
 from animeprep.doctor import examine_dataset
 from animeprep.errors import DatasetError
+from animeprep.images import write_png
 
 
 def texts(dataset, level=None):
@@ -112,6 +113,43 @@ def test_records_of_pictures_that_are_gone(small_dataset):
     (finding,) = (f for f in examine_dataset(small_dataset) if f.level == "problem")
     assert finding.text == "1 in exposure.jsonl are gone: style/gone.png"
     assert finding.remedy == "run `animeprep exposure`, which makes them again"
+
+
+@pytest.mark.parametrize(
+    ("stage", "remedy"),
+    [
+        ("frames", "run `animeprep frames FILM`, which looks again"),
+        ("films", "run `animeprep frames FILM`, which looks again"),
+        ("dedup", "run `animeprep dedup`, which looks again"),
+        ("choose", "run `animeprep choose`, which looks again"),
+        ("overlays", "run `animeprep crop`, which looks again"),
+        ("crop", "run `animeprep crop`, which looks again"),
+        ("exposure", "run `animeprep exposure`, which looks again"),
+        ("smooth-edges", "run `animeprep smooth-edges`, which looks again"),
+        ("gray", "run `animeprep gray`, which looks again"),
+        ("photos", "run `animeprep photos FOLDER`, which looks again"),
+        ("curation", "these choices are lost: run `animeprep review`, and make them again"),
+    ],
+)
+def test_lines_that_were_cut_off(stage, remedy, small_dataset):
+    record(small_dataset, stage, {"file_name": "style/s1.png", "status": "keep"})
+    assert not texts(small_dataset, "problem")
+    path = small_dataset.root / f"{stage}.jsonl"
+    path.write_text(path.read_text() + '{"file_name": "style/s2.png", "sta')
+    (finding,) = (f for f in examine_dataset(small_dataset) if f.level == "problem")
+    assert finding.text == f"lines of {stage}.jsonl that were cut off: 1"
+    assert finding.remedy == remedy
+
+
+def test_links_out_of_the_dataset(small_dataset, tmp_path):
+    write_png(tmp_path / "elsewhere.png", plain())
+    for name in ("photo/a.png", "photo/b.png", "val/c.png"):
+        (small_dataset.root / name).symlink_to(tmp_path / "elsewhere.png")
+    (small_dataset.root / "photo" / "inside.png").symlink_to(small_dataset.root / "photo/p1.png")
+    photo, val = (f for f in examine_dataset(small_dataset) if f.level == "problem")
+    assert photo.text == "2 in photo/ are links out of the dataset: a.png, b.png"
+    assert photo.remedy == val.remedy == "copy these pictures here: links are passed over"
+    assert val.text == "1 in val/ are links out of the dataset: c.png"
 
 
 def test_leftovers_of_a_killed_run(small_dataset):

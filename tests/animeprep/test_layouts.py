@@ -3,6 +3,8 @@
 import io
 import json
 import tarfile
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -263,6 +265,31 @@ def test_a_set_without_smooth_pictures_names_the_verb(dataset, put, target):
     assert not target.parent.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "skipped"),
+    [("style/s1.png", {}), ("photo/p1.png", {}), ("style/new.png", {}),
+     ("smooth/s1.png", {"no picture in smooth/ (run `animeprep smooth-edges`)": 1}),
+     ("gray/s1.png", {"gray/ left out, pictures missing:": 1})],
+)  # fmt: skip
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_links_out_of_the_dataset_fail_alone(
+    name, skipped, dry_run, small_dataset, tmp_path, target
+):
+    write_png(tmp_path / "elsewhere.png", plain(3))
+    link = small_dataset.root / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(tmp_path / "elsewhere.png")
+    summary = export_set(small_dataset, "webdataset", target, dry_run=dry_run)
+    assert summary.problems == [f"{link}: is a link out of the dataset; copy the picture here"]
+    assert summary.counts["failed"] == 1
+    assert summary.reasons == skipped
+    if not dry_run:
+        with tarfile.open(target / "style-000000.tar") as shard:
+            exported = {Path(member).name.split(".")[0] for member in shard.getnames()}
+        lost = {"style/s1.png", "smooth/s1.png"} & {name}
+        assert exported == {f"s{number}" for number in range(7)} - ({"s1"} if lost else set())
+
+
 def test_broken_pictures_and_other_sizes_fail_alone(small_dataset, put, target):
     small_dataset.path("style/s1.png").write_bytes(b"none")
     put(SMOOTH, s2=plain(side=32))
@@ -488,6 +515,74 @@ def test_a_member_that_claims_more_than_there_is(tmp_path, dataset):
     summary = import_set(dataset, whole)
     assert summary.counts["made"] == 0
     assert "x.tar" in summary.problems[0]
+
+
+BOMB = 3 * 2**30
+
+
+def sparse_file(path, *parts):
+    """Bytes and, where a number stands, so many zeros that take no room on disk."""
+    with path.open("wb") as file:
+        for part in parts:
+            if isinstance(part, int):
+                file.seek(part, io.SEEK_CUR)
+            else:
+                file.write(part)
+        file.truncate(file.tell() + 1024)
+    return path
+
+
+def block(name, kind, size):
+    return header(name, kind, size).tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+    ],
+)  # fmt: skip
+def test_headers_that_claim_gigabytes_are_not_read(kind, tmp_path, dataset):
+    data = encode_png(plain(5))
+    first, last = (
+        (block(f"{name}.style.png", tarfile.REGTYPE, len(data)), data, -len(data) % 512)
+        for name in ("first", "last, maybe not whole")
+    )
+    archive = sparse_file(tmp_path / "x.tar", *first, *last, block("a", kind, BOMB), BOMB)
+    tracemalloc.start()
+    try:
+        summary = import_set(dataset, archive)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**24
+    assert summary.counts == {"made": 1, "failed": 1}
+    assert f"x.tar: broken archive (a header claims {BOMB} bytes)" in summary.problems[0]
+
+
+def test_headers_without_end_are_not_read(tmp_path, dataset):
+    link = block("a", tarfile.GNUTYPE_LONGNAME, 512)
+    summary = import_set(dataset, sparse_file(tmp_path / "x.tar", *[link, 512] * 1000))
+    assert summary.counts == {"failed": 1}
+    assert "x.tar: broken archive" in summary.problems[0]
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, b"Z", tarfile.GNUTYPE_SPARSE])
+@pytest.mark.parametrize("name", ["a.txt", "a.png"])
+def test_members_of_negative_length_end_the_archive(kind, name, tmp_path, dataset):
+    # Without one before it, tarfile takes the place it is led back to for the archive's end.
+    first = (block("z.txt", tarfile.REGTYPE, 512), 512)
+    archive = sparse_file(tmp_path / "x.tar", *first, block(name, kind, -512))
+    summary = import_set(dataset, archive)
+    assert summary.counts == {"failed": 1}
+    assert "x.tar: broken archive (a member has a negative length)" in summary.problems[0]
+
+
+def test_a_pax_header_may_be_long(tmp_path, dataset):
+    name = "/".join(["folder" * 10] * 60) + "/a.png"
+    summary = import_set(dataset, tar_of(tmp_path / "x.tar", (name, encode_png(plain()))))
+    assert summary.counts == {"made": 1}
 
 
 def test_no_damage_to_an_archive_does_more_than_fail(tmp_path, small_dataset, other, target):

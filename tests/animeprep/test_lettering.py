@@ -1,3 +1,5 @@
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
+import animeprep.lettering as module
 from animeprep.boxes import Box
 from animeprep.film import Selection, pictures, probe
 from animeprep.images import read_rgb, resize, to_gray
@@ -119,6 +122,92 @@ def test_a_soft_row_of_spots_is_no_lettering():
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
 def test_tiny_pictures_have_none(height, width, level):
     assert lettering(np.full((height, width, 3), level, np.uint8)) == []
+
+
+# ---------------------------------------------------------------- pictures as wide as one likes
+
+
+@pytest.fixture
+def most_memory():
+    """The most memory that arrays take in a call, in bytes, and what it gives."""
+
+    def measure(function, *arguments):
+        tracemalloc.start()
+        try:
+            result = function(*arguments)
+            return tracemalloc.get_traced_memory()[1], result
+        finally:
+            tracemalloc.stop()
+
+    return measure
+
+
+def dots(height, width, pitch):
+    picture = np.zeros((height, width), np.uint8)
+    for row in range(6):
+        for column in range(3):
+            picture[row :: max(pitch, 8), column::pitch] = 255
+    return picture
+
+
+@pytest.mark.parametrize("strip", [300, 2000])
+def test_strips_give_the_same_as_the_whole(strip, scene, monkeypatch):
+    lines = (" ".join([LINE] * times) for times in (9, 4, 1))
+    picture, _ = typeset(scene(3, 440, 5000), *lines, fill=WHITE, stroke_width=2, stroke_fill=BLACK)
+    monkeypatch.setattr(module, "_STRIP", strip)
+    found = lettering(picture)
+    monkeypatch.setattr(module, "_STRIP", 10**6)
+    assert found == lettering(picture)
+    assert max(box.width for box in found) > 2000
+
+
+@pytest.mark.parametrize("pitch", [5, 8])
+def test_a_crowd_is_texture(pitch):
+    assert lettering(dots(440, 4000, pitch)) == []
+
+
+def test_text_beside_a_crowd_is_found():
+    card = np.zeros((440, 2000), np.uint8)
+    card, (box,) = typeset(np.dstack([card] * 3), LINE, foot=0.5, fill=WHITE)
+    crowd = np.dstack([dots(440, 4000, 6)] * 3)
+    (found,) = lettering(np.hstack([crowd, card, crowd]))
+    moved = Box(box.top, box.left + 4000, box.height, box.width)
+    assert overlap(found, moved) > 0.6
+
+
+def test_memory_grows_no_faster_than_the_width(most_memory):
+    one, other = (most_memory(lettering, dots(300, 4000 * times, 8))[0] for times in (1, 4))
+    assert other <= 4.5 * one
+    assert other <= 24 * 300 * 16_000
+
+
+def test_pairs_are_looked_at_a_bounded_number_at_once(most_memory, monkeypatch):
+    columns, rows = np.divmod(np.arange(4000), 100)
+    left, top = 20.0 * columns, 10.0 * rows
+    corners = np.stack([left, top, left + 8, top + 8], axis=1)
+    whole = module._neighbours(corners, 2, 2)
+    monkeypatch.setattr(module, "_AT_ONCE", 5000)
+    peak, parts = most_memory(module._neighbours, corners, 2, 2)
+    assert peak < 3 * 2**20
+    for one, other in zip(whole, parts, strict=True):
+        assert one.tolist() == other.tolist()
+    # Each has one to its right: two steps are 32 away, which is farther than 2 times 8.
+    assert len(parts[0]) == 39 * 100
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.integers(1, 55))
+def test_alignment_is_as_the_definition_says(edges, body):
+    near = [[abs(one - other) <= max(1, 0.07 * body) for other in edges] for one in edges]
+    known = max(map(sum, near)) / len(edges)
+    assert module._aligned(np.array(edges, float), body) == known
+
+
+def test_alignment_of_a_long_line_takes_little_memory(most_memory):
+    edges = np.arange(10_000.0) % 4
+    peak, share = most_memory(module._aligned, edges, 10)
+    assert share == 0.75
+    assert peak < 10 * edges.nbytes
 
 
 @pytest.mark.slow
