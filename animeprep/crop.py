@@ -17,17 +17,20 @@ from pydantic import Field, model_validator
 from animeprep.boxes import Box, Picture
 from animeprep.dataset import CROPS, Dataset, stem
 from animeprep.files import sha256
+from animeprep.film_overlays import STAGE as OVERLAYS
 from animeprep.film_overlays import overlays_in, overlays_of_films
 from animeprep.folders import SKIPPED, Made, Summary, run_stage
-from animeprep.images import MAX_PIXELS, resize, scale_short_side, to_gray
+from animeprep.images import resize, scale_short_side, to_gray
 from animeprep.light import measure
 from animeprep.settings import Settings
 
 STAGE = "crop"
 #: Pictures with a smaller part of the crop's size are not enlarged: they would be a blur.
 _MOST_ENLARGED = 8
-#: Contrast is measured on so many rows and columns at once, to bound the memory.
-_BLOCK = 2048
+#: Nor strips to more pixels: looking for lettering there takes up to 30 bytes a pixel.
+_MAX_ENLARGED = 2**26
+#: Contrast is measured at so many rows and columns of places at once, to bound the memory.
+_BLOCK = 1024
 
 _Map = NDArray[np.bool_]
 
@@ -101,26 +104,23 @@ def draw_crops(
     """
     side = settings.size
     places = clear_places(picture.shape, side, avoided)
-    places &= _contrast(to_gray(picture), side) >= settings.contrast
+    _leave_out_flat(places, to_gray(picture), side, settings.contrast)
     if settings.mode == "grid":
         corners = grid(picture.shape[0], picture.shape[1], side)
         yield from (Box(*corner, side, side) for corner in corners if places[corner])
         return
-    digest = hashlib.sha256(f"{settings.seed}/{name}".encode()).digest()
+    # Names of files that are no UTF-8 keep their bytes.
+    seed = f"{settings.seed}/{name}".encode(errors="surrogateescape")
+    digest = hashlib.sha256(seed).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     numbers = rng.random(places.shape, np.float32)
-    numbers[~places] = np.inf
+    np.copyto(numbers, np.inf, where=np.logical_not(places, out=places))
     for _ in range(settings.count):
         top, left = map(int, np.unravel_index(numbers.argmin(), numbers.shape))
         if np.isinf(numbers[top, left]):
             return
         yield Box(top, left, side, side)
-        rows, columns = (
-            np.maximum(0, side - np.abs(np.arange(length) - first))
-            for length, first in zip(numbers.shape, (top, left), strict=True)
-        )
-        numbers[np.outer(rows, columns) > settings.overlap * side**2] = np.inf
-        numbers[top, left] = np.inf
+        _leave_out_near(numbers, top, left, settings)
 
 
 def grid(height: int, width: int, side: int) -> list[tuple[int, int]]:
@@ -160,21 +160,34 @@ def clear_places(shape: tuple[int, ...], side: int, avoided: Sequence[Box]) -> _
     return clear
 
 
-def _contrast(gray: Picture, side: int) -> NDArray[np.float32]:
-    """The standard deviation of every square, at the place of its top left corner."""
-    rows, columns = (length - side + 1 for length in gray.shape)
-    found = np.empty((rows, columns), np.float32)
-    for top in range(0, rows, _BLOCK):
-        for left in range(0, columns, _BLOCK):
+def _leave_out_near(
+    numbers: NDArray[np.float32], top: int, left: int, settings: CropSettings
+) -> None:
+    """Put what a drawn square rules out, itself and those it covers too much, out of the draw."""
+    side = settings.size
+    # Squares farther away do not overlap.
+    first = max(0, top - side + 1), max(0, left - side + 1)
+    around = numbers[first[0] : top + side, first[1] : left + side]
+    rows, columns = (
+        side - np.abs(np.arange(length) + start - place)
+        for length, start, place in zip(around.shape, first, (top, left), strict=True)
+    )
+    around[np.outer(rows, columns) > settings.overlap * side**2] = np.inf
+    numbers[top, left] = np.inf
+
+
+def _leave_out_flat(places: _Map, gray: Picture, side: int, contrast: float) -> None:
+    """Clear the places of squares whose luma's standard deviation is below the contrast."""
+    for top in range(0, places.shape[0], _BLOCK):
+        for left in range(0, places.shape[1], _BLOCK):
             block = gray[top : top + _BLOCK + side - 1, left : left + _BLOCK + side - 1]
             mean, square = (
                 (one[side:, side:] - one[:-side, side:] - one[side:, :-side] + one[:-side, :-side])
                 / side**2
                 for one in cv2.integral2(block, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
             )
-            deviation = np.sqrt(np.maximum(0, square - mean**2))
-            found[top : top + _BLOCK, left : left + _BLOCK] = deviation
-    return found
+            deviation = np.sqrt(np.maximum(0, square - mean**2)).astype(np.float32)
+            places[top : top + _BLOCK, left : left + _BLOCK] &= deviation >= contrast
 
 
 def crops_of(
@@ -195,8 +208,7 @@ def crops_of(
     """
     if settings.mode == "resize":
         scaled = resize(picture, settings.size, settings.size)
-    elif _is_too_small(picture, settings.size):
-        reason = f"smaller than {settings.size // _MOST_ENLARGED} pixels: too small to be enlarged"
+    elif reason := _unfit(picture, settings.size):
         return [Made(name, None, SKIPPED, {"reason": reason})]
     else:
         scaled = prepare_size(picture, settings)
@@ -224,11 +236,14 @@ def crops_of(
     return [Made(name, None, SKIPPED, {"reason": reason, "avoided": whole["avoided"]})]
 
 
-def _is_too_small(picture: Picture, size: int) -> bool:
-    """Whether a picture cannot be enlarged to the size of a crop, or a long strip not be held."""
+def _unfit(picture: Picture, size: int) -> str:
+    """Why a picture cannot be enlarged to the size of a crop; empty where it can or need not."""
     short, long = sorted(picture.shape[:2])
-    enlarged = max(1.0, size / short)
-    return bool(enlarged > _MOST_ENLARGED or short * long * enlarged**2 > MAX_PIXELS)
+    if short * _MOST_ENLARGED < size:
+        return f"smaller than {size // _MOST_ENLARGED} pixels: too small to be enlarged"
+    if short < size and long * size**2 > _MAX_ENLARGED * short:
+        return f"a strip {long / short:.0f} times as long as wide: too large when enlarged"
+    return ""
 
 
 def _as_list(box: Box) -> list[int]:
@@ -243,13 +258,14 @@ def crop(dataset: Dataset, settings: CropSettings, *, dry_run: bool = False) -> 
         OutputError: a crop cannot be written.
     """
     frames = dataset.kept_frames()
+    told = dataset.records(OVERLAYS).told() if settings.avoids else []
     of_films = overlays_of_films(dataset, frames, dry_run=dry_run) if settings.avoids else {}
 
     def fingerprint(name: str) -> str:
         over = of_films.get(name)
         return settings.fingerprint() + (f" {sha256(repr(over).encode())[:12]}" if over else "")
 
-    return run_stage(
+    summary = run_stage(
         dataset,
         STAGE,
         frames,
@@ -257,3 +273,5 @@ def crop(dataset: Dataset, settings: CropSettings, *, dry_run: bool = False) -> 
         fingerprint,
         dry_run=dry_run,
     )
+    summary.problems[:0] = told
+    return summary

@@ -36,8 +36,10 @@ SHORT_SIDE = 360
 SAMPLE = 24
 #: Areas end on multiples of this, so that another sample hardly changes them, pixels.
 _GRID = 8
+#: Pictures with a long side of more short sides are strips and no film's: scaled, they are huge.
+_LONGEST = 16
 #: What an edited rule of this file or of `overlays` raises, so that films are looked at again.
-_VERSION = 1
+_VERSION = 2
 
 _FRAME_NAME = re.compile(r"(.+)_\d{7}")
 
@@ -134,7 +136,7 @@ def _films(dataset: Dataset, frames: list[Path]) -> dict[str, list[Path]]:
 def _look(film: str, paths: list[Path], known: list[Record]) -> Record:
     """The record of a film: boxes [left, top, width, height] in pictures of `short_side`."""
     cv2.setNumThreads(1)
-    drawn = sorted(paths, key=lambda path: sha256(path.name.encode()))[:SAMPLE]
+    drawn = sorted(paths, key=_draw)[:SAMPLE]
     files = [(path, data) for path in sorted(drawn) if (data := _bytes(path))]
     digests = "".join(sha256(data) for _, data in files)
     digest = sha256(f"{_VERSION} {digests}".encode())
@@ -152,6 +154,11 @@ def _look(film: str, paths: list[Path], known: list[Record]) -> Record:
     }
 
 
+def _draw(path: Path) -> str:
+    """What decides whether a picture is looked at; a name that is no UTF-8 keeps its bytes."""
+    return sha256(path.name.encode(errors="surrogateescape"))
+
+
 def _bytes(path: Path) -> bytes:
     """A file's bytes; none of a file that the stage will find missing or closed, and record."""
     try:
@@ -161,11 +168,13 @@ def _bytes(path: Path) -> bytes:
 
 
 def _picture(path: Path, data: bytes) -> Picture | None:
-    """A picture scaled; None of a broken one, which the stage will record."""
+    """A picture scaled; None of a strip, and of a broken one, which the stage will record."""
     try:
-        return scale_short_side(decode_rgb(data, path), SHORT_SIDE)
+        picture = decode_rgb(data, path)
     except PictureError:
         return None
+    short, long = sorted(picture.shape[:2])
+    return scale_short_side(picture, SHORT_SIDE) if long <= _LONGEST * short else None
 
 
 def _one_size(pictures: list[Picture]) -> list[Picture]:

@@ -9,7 +9,7 @@ Source: Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from math import comb
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ _ROWS = 1 << 16
 #: Wider pieces have tables that fall out of the cache.
 _WIDEST = 22
 #: Nanoseconds, roughly: to compare two strings in order, to look into a table, to compare two
-#: strings that were found there, to enter a string.
-_COMPARE, _LOOK, _VERIFY, _ENTER = 2.5, 12.0, 25.0, 60.0
+#: strings that were found there, to enter a string, to lay out a table's place.
+_COMPARE, _LOOK, _VERIFY, _ENTER, _LAY = 2.5, 12.0, 25.0, 60.0, 5.0
 
 
 class Near(NamedTuple):
@@ -94,8 +94,10 @@ def distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> Indices:
     >>> distances(np.array([255], np.uint8), np.array([[255], [254], [0]], np.uint8)).tolist()
     [0, 1, 8]
     """
-    differing: Indices = np.bitwise_count(others ^ one).sum(axis=1, dtype=np.int64)
-    return differing
+    # Words are counted several times as fast as bytes, and rows of few are summed slowly.
+    unit = np.uint64 if len(one) and len(one) % 8 == 0 else np.uint8
+    words, own = (cast("Words", np.ascontiguousarray(part).view(unit)) for part in (others, one))
+    return sum(np.bitwise_count(words ^ own).T, np.zeros(len(others), np.int64))
 
 
 def near(some: Words, others: Words, bits: int, threshold: int) -> Iterator[Near]:
@@ -128,10 +130,14 @@ def _pieces(some: int, others: int, bits: int, threshold: int) -> list[_Piece]:
     """How to cut strings so that looking is cheapest; none where comparing all is cheaper."""
     best: list[_Piece] = []
     least = _COMPARE * some * others
-    for number in range(-(-bits // _WIDEST), min(bits, threshold + 1) + 1):
+    fewest = -(-bits // _WIDEST)
+    # Narrower pieces than these serve few strings, whose tables would be mostly empty.
+    for number in range(fewest, min(bits, max(threshold + 1, 2 * fewest)) + 1):
         pieces = _cut(bits, number, threshold)
         cost = sum(
-            _ENTER * some + others * one.looks() * (_LOOK + _VERIFY * some / 2**one.width)
+            _ENTER * some
+            + _LAY * 2**one.width
+            + others * one.looks() * (_LOOK + _VERIFY * some / 2**one.width)
             for one in pieces
         )
         if cost < least:
@@ -140,12 +146,17 @@ def _pieces(some: int, others: int, bits: int, threshold: int) -> list[_Piece]:
 
 
 def _cut(bits: int, number: int, threshold: int) -> list[_Piece]:
-    """Pieces of equal width and radii that sum up, with one for each piece, to threshold + 1."""
+    """Pieces of equal width and radii that sum up, with one for each piece, to threshold + 1.
+
+    Where there are more pieces than that, some are left out: as many as are kept suffice, since a
+    near pair cannot differ in all of them.
+    """
     edges = [bits * place // number for place in range(number + 1)]
     radius, wider = divmod(threshold + 1, number)
     return [
         _Piece(start, stop - start, radius - (place >= wider))
         for place, (start, stop) in enumerate(pairwise(edges))
+        if radius or place < wider
     ]
 
 

@@ -23,7 +23,7 @@ from animeprep.dataset import PHOTO, VAL, Dataset
 from animeprep.errors import InputError, PictureError
 from animeprep.files import sha256
 from animeprep.folders import SKIPPED, Made, Summary, run_stage, workers_for
-from animeprep.hamming import distances
+from animeprep.hamming import Indices, as_words, near
 from animeprep.hashes import THRESHOLDS, Hash, hash_file
 from animeprep.images import is_image, list_images, read_bytes, scale_short_side
 from animeprep.names import slug
@@ -75,8 +75,7 @@ def sides(
     free = sorted(hashes.keys() - before.keys())
     answers: dict[str, bool | None] = {**before}
     undecided = []
-    for cluster, near in _clusters(free, list(before), hashes):
-        touched = {before[name] for name in near}
+    for cluster, touched in _clusters(free, before, hashes):
         if touched:
             answers |= dict.fromkeys(cluster, touched.pop() if len(touched) == 1 else None)
         else:
@@ -94,25 +93,39 @@ def sides(
 
 
 def _clusters(
-    free: Sequence[str], decided: Sequence[str], hashes: Mapping[str, Hash]
-) -> list[tuple[list[str], set[str]]]:
-    """The clusters of the free photos, each with the decided ones near to any of it."""
+    free: Sequence[str], before: Mapping[str, bool], hashes: Mapping[str, Hash]
+) -> list[tuple[list[str], set[bool]]]:
+    """The clusters of the free photos, each with the sides of the decided ones near to any of it.
+
+    Pairs are taken some at a time, so that memory is bounded where all photos are alike.
+    """
     if not free:
         return []
-    names = [*free, *decided]
-    table = np.array([hashes[name] for name in names])
-    near = [np.flatnonzero(distances(one, table) <= NEAR) for one in table[: len(free)]]
-    rows = np.repeat(np.arange(len(free)), [len(some) for some in near])
-    columns = np.concatenate(near)
-    inner = columns < len(free)
-    links = (np.ones(inner.sum()), (rows[inner], columns[inner]))
-    number = connected_components(coo_array(links, shape=(len(free),) * 2), directed=False)[1]
-    clusters: dict[int, tuple[list[str], set[str]]] = defaultdict(lambda: ([], set()))
-    for position, name in enumerate(free):
-        cluster, neighbours = clusters[int(number[position])]
+    table = np.array([hashes[name] for name in (*free, *before)])
+    words, bits = as_words(table), 8 * table.shape[1]
+    side = np.array(list(before.values()), np.int64)
+    number = np.arange(len(free))
+    touched = np.zeros((len(free), 2), bool)
+    for found in near(words, words[: len(free)], bits, NEAR):
+        decided = found.one >= len(free)
+        touched[found.other[decided], side[found.one[decided] - len(free)]] = True
+        number = _joined(number, found.one[~decided], found.other[~decided])
+    clusters: dict[int, tuple[list[str], set[bool]]] = defaultdict(lambda: ([], set()))
+    for name, one, sides_near in zip(free, number.tolist(), touched, strict=True):
+        cluster, neighbours = clusters[one]
         cluster.append(name)
-        neighbours |= {names[other] for other in near[position] if other >= len(free)}
+        neighbours.update(np.flatnonzero(sides_near).astype(bool).tolist())
     return list(clusters.values())
+
+
+def _joined(number: Indices, one: Indices, other: Indices) -> Indices:
+    """The numbers of the clusters, after some pairs of photos are found to be near."""
+    one, other = number[one], number[other]
+    if (one == other).all():
+        return number
+    links = coo_array((np.ones(len(one)), (one, other)), shape=(len(number),) * 2)
+    joined: Indices = connected_components(links, directed=False)[1][number]
+    return joined
 
 
 def photos(

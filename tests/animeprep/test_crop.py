@@ -1,4 +1,8 @@
 # mypy: allow-untyped-calls
+import hashlib
+import os
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -9,9 +13,9 @@ from pydantic import ValidationError
 from animeprep.boxes import Box
 from animeprep.crop import CropSettings, clear_places, crop, crops_of, draw_crops, prepare_size
 from animeprep.dedup import DedupSettings, dedup
-from animeprep.errors import DatasetError
-from animeprep.gates import log_average
+from animeprep.errors import DatasetError, OutputError
 from animeprep.images import read_rgb, resize, write_png
+from animeprep.light import log_average
 
 
 def noise(height, width, seed=0):
@@ -410,6 +414,19 @@ def test_pictures_of_a_few_pixels_are_skipped(shape):
     assert made.fields["reason"] == "smaller than 32 pixels: too small to be enlarged"
 
 
+@pytest.mark.parametrize("shape", [(32, 600), (600, 32)])
+def test_strips_that_would_be_huge_are_skipped_with_the_reason(monkeypatch, shape):
+    monkeypatch.setattr("animeprep.crop._MAX_ENLARGED", 256 * 4000)
+    [made] = crops_of(noise(*shape), "frames/a.png", "crops", CropSettings())
+    assert made.status == "skipped"
+    assert made.fields["reason"] == "a strip 19 times as long as wide: too large when enlarged"
+
+
+def test_a_picture_that_needs_not_be_enlarged_may_be_large(monkeypatch):
+    monkeypatch.setattr("animeprep.crop._MAX_ENLARGED", 256 * 300)
+    assert len(crops_of(noise(256, 600), "frames/a.png", "crops", CropSettings())) == 2
+
+
 @pytest.mark.parametrize("shape", [(32, 60), (40, 3000), (3000, 40), (255, 256)])
 def test_small_pictures_and_strips_are_enlarged_to_the_size(shape):
     made = crops_of(noise(*shape), "frames/a.png", "crops", CropSettings(count=1))
@@ -421,3 +438,67 @@ def test_a_panorama_is_cropped(scene):
     picture = np.tile(scene(1, 64, 1000), (1, 60, 1))
     made = crops_of(picture, "frames/a.png", "crops", CropSettings(size=64, short_side=64))
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("overlap", [0, 0.25, 0.7, 1])
+def test_crops_are_those_of_the_plain_draw(overlap):
+    """Slow plain reference: at each draw, the overlap of every place of the picture."""
+    picture, side = noise(150, 230), 48
+    wanted = CropSettings(size=side, short_side=0, overlap=overlap, count=64)
+    boxes = list(draw_crops(picture, "a", wanted))
+    rows, columns = 150 - side + 1, 230 - side + 1
+    seed = int.from_bytes(hashlib.sha256(b"0/a").digest()[:8], "big")
+    numbers = np.random.default_rng(seed).random((rows, columns), np.float32)
+    free = np.ones((rows, columns), bool)
+    tops, lefts = np.ogrid[:rows, :columns]
+    expected: list[Box] = []
+    while free.any() and len(expected) < 64:
+        top, left = divmod(int(np.where(free, numbers, 2).argmin()), columns)
+        expected.append(Box(top, left, side, side))
+        common = np.maximum(0, side - abs(tops - top)) * np.maximum(0, side - abs(lefts - left))
+        free &= common <= overlap * side**2
+        free[top, left] = False
+    assert boxes == expected
+
+
+def test_drawing_takes_few_bytes_a_pixel(monkeypatch):
+    monkeypatch.setattr("animeprep.crop._BLOCK", 128)
+    picture = noise(1500, 2000)
+    wanted = CropSettings(size=64, short_side=0)
+    tracemalloc.start()
+    try:
+        list(draw_crops(picture, "a", wanted))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A number and a mark for each place, the gray picture, and the blocks.
+    assert peak < 8 * 1500 * 2000
+
+
+def test_frames_whose_names_are_no_utf8_are_cropped(dataset, scene):
+    names = [b"still\xff.png", *(b"film\xff-00000000_%07d.png" % number for number in range(2))]
+    for seed, name in enumerate(names):
+        path = dataset.path("frames/" + os.fsdecode(name))
+        try:
+            write_png(path, scene(seed, 300, 600))
+        except OutputError:
+            pytest.skip("the file system refuses such names")
+    assert crop(dataset, CropSettings(count=1)).counts == {"made": 3}
+    assert set(crop(dataset, CropSettings(count=1)).counts) == {"unchanged"}
+    made = (os.fsencode(path.name) for path in (dataset.root / "crops").iterdir())
+    assert sorted(made) == [name[:-4] + b"_0.png" for name in sorted(names)]
+
+
+def test_torn_lines_about_films_are_told_once(dataset, scene):
+    for seed in range(2):
+        write_png(dataset.path(f"frames/film-00000000_{seed:07}.png"), scene(seed, 300, 600))
+    crop(dataset, CropSettings())
+    path = dataset.root / "overlays.jsonl"
+    path.write_text(path.read_text() + '{"file_name": "fi')
+    told = f"{path}: 1 line cut off, by a crash maybe; what they told is looked at again"
+    assert crop(dataset, CropSettings(avoid=False), dry_run=True).problems == []
+    assert crop(dataset, CropSettings(), dry_run=True).problems == [told]
+    summary = crop(dataset, CropSettings())
+    assert summary.problems == [told]
+    assert set(summary.counts) == {"unchanged"}
+    assert crop(dataset, CropSettings()).problems == []

@@ -256,6 +256,22 @@ def test_a_sample_is_looked_at_and_broken_or_other_pictures_do_not_matter(
     assert SAMPLE - 3 <= seen[0] <= SAMPLE
 
 
+def test_strips_among_the_frames_of_a_film_are_not_looked_at(dataset, scene, monkeypatch):
+    frames = film(dataset, [scene(seed, *shape) for seed, shape in enumerate(STRIPS)])
+    scaled: list[tuple[int, ...]] = []
+
+    def note(picture, short_side):
+        scaled.append(picture.shape[:2])
+        return scale_short_side(picture, short_side)
+
+    monkeypatch.setattr("animeprep.film_overlays.scale_short_side", note)
+    assert set(overlays_of_films(dataset, frames).values()) == {()}
+    assert scaled == [(20, 320)]
+
+
+STRIPS = [(20, 320), (20, 330), (6, 3000), (3000, 6)]
+
+
 def test_the_logo_and_the_subtitles_of_a_real_film_are_found(shared):
     from animeprep.film import Selection, pictures, probe
 

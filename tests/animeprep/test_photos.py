@@ -17,7 +17,7 @@ from animeprep.images import (
     scale_short_side,
     write_png,
 )
-from animeprep.photos import NEAR, PhotoSettings, photos, sides
+from animeprep.photos import NEAR, PhotoSettings, _clusters, photos, sides
 
 
 def small(**values):
@@ -96,6 +96,49 @@ def test_near_photos_never_straddle_and_decisions_stay(data):
         for one, other in combinations(decided, 2):
             if np.bitwise_count(hashes[one] ^ hashes[other]).sum() <= NEAR:
                 assert decided[one] == decided[other]
+
+
+def plain_clusters(free, before, hashes):
+    """Each photo with each, growing clusters by what is near to any of them."""
+
+    def near(one, other):
+        return np.bitwise_count(hashes[one] ^ hashes[other]).sum() <= NEAR
+
+    left = list(free)
+    while left:
+        cluster = [left.pop(0)]
+        for one in cluster:
+            found = [other for other in left if near(one, other)]
+            cluster += found
+            left = [other for other in left if other not in found]
+        sides_near = {before[name] for name in before for one in cluster if near(one, name)}
+        yield sorted(cluster), sides_near
+
+
+@pytest.mark.parametrize("looking", [True, False])
+@pytest.mark.parametrize(("centres", "most"), [(1, 60), (12, 24), (40, 14), (60, 30)])
+@pytest.mark.parametrize("decided", [0, 40])
+def test_clusters_are_those_of_the_plain_loop(monkeypatch, looking, centres, most, decided):
+    # Either way of finding near pairs is made to seem the cheaper one.
+    monkeypatch.setattr("animeprep.hamming._COMPARE", 1e9 if looking else 0.0)
+    rng = np.random.default_rng(centres)
+    around = rng.integers(0, 256, (centres, 32), np.uint8)
+    hashes = {
+        f"p{seed:03}": moved(around[seed % centres], int(bits), seed)
+        for seed, bits in enumerate(rng.integers(0, most, 150))
+    }
+    names = rng.permutation(list(hashes)).tolist()
+    before = {name: bool(rng.integers(0, 2)) for name in names[:decided]}
+    free = sorted(names[decided:])
+    expected = list(plain_clusters(free, before, hashes))
+    assert 1 <= len(expected) < 150
+    assert _clusters(free, before, hashes) == expected
+
+
+def test_photos_that_are_all_alike_are_one_cluster():
+    alike = {f"p{number:04}": FAR[0] for number in range(2000)}
+    [(cluster, near)] = _clusters(sorted(alike)[1:], {"p0000": True}, alike)
+    assert (len(cluster), near) == (1999, {True})
 
 
 def test_a_new_photo_joins_the_side_of_its_cluster_whatever_its_digest():
