@@ -259,7 +259,10 @@ def crop(dataset: Dataset, settings: CropSettings, *, dry_run: bool = False) -> 
     """
     frames = dataset.kept_frames()
     told = dataset.records(OVERLAYS).told() if settings.avoids else []
-    of_films = overlays_of_films(dataset, frames, dry_run=dry_run) if settings.avoids else {}
+    of_films = {}
+    if settings.avoids:
+        # Also of frames that were not chosen: more scenes tell more surely what stays put.
+        of_films = overlays_of_films(dataset, dataset.judged_frames(), dry_run=dry_run)
 
     def fingerprint(name: str) -> str:
         over = of_films.get(name)

@@ -92,7 +92,7 @@ def overlays_of_films(
 
     Args:
         dataset: whose frames they are.
-        frames: the kept ones.
+        frames: those that dedup kept.
         dry_run: record nothing.
 
     Returns:
