@@ -18,7 +18,7 @@ from animeprep import gray as gray_stage
 from animeprep import photos as photos_stage
 from animeprep import pipeline
 from animeprep.dataset import FRAMES, Dataset
-from animeprep.errors import AnimeprepError, FilmError, UsageError
+from animeprep.errors import AnimeprepError, FilmError, OutputError, UsageError
 from animeprep.film import FILM, Film, FilmRules, FilmSettings, identify, probe
 from animeprep.folders import Summary
 from animeprep.images import list_images
@@ -110,9 +110,9 @@ def _run(
         recipe.save(tables)
         try:
             return tell(watched(), as_json=as_json)
-        except AnimeprepError:
-            if not told:
-                # Nothing was made with these settings.
+        except AnimeprepError as error:
+            # Where nothing was made with these settings; a full disk comes in the midst of it.
+            if not told and not isinstance(error, OutputError):
                 recipe.restore()
             raise
 

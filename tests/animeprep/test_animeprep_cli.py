@@ -13,6 +13,7 @@ import pytest
 from animeprep.__main__ import VERBS, main
 from animeprep.curation import REJECT, decide
 from animeprep.dataset import Dataset
+from animeprep.errors import OutputError
 from animeprep.images import read_rgb, write_png
 
 
@@ -598,3 +599,13 @@ def test_a_recipe_written_by_an_editor_with_a_mark_of_its_own_is_read(film, call
     (here / "dataset").mkdir()
     (here / "dataset/animeprep.toml").write_bytes(b"\xef\xbb\xbf[frames]\r\nevery = 4\r\n")
     assert call("frames", film)[1].startswith("frames: 3 made")
+
+
+def test_after_a_full_disk_prepare_goes_on_with_what_it_was_given(film, call, here, monkeypatch):
+    def full(path, picture, record):
+        raise OutputError(path, "cannot be written (No space left on device)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("animeprep.frame_writer.write_frame", full)
+        assert call("prepare", film, "--every", 4, *SMALL)[0] == 1
+    assert call("prepare")[1].startswith("frames: 3 made")

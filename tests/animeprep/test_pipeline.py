@@ -232,10 +232,10 @@ def test_prepare_after_the_verbs_changes_no_set(
     "settings",
     [
         every(8),
-        every(3),
-        every(4, threshold=0),
+        pytest.param(every(3), marks=pytest.mark.slow),
+        pytest.param(every(4, threshold=0), marks=pytest.mark.slow),
         every(4, threshold=200),
-        every(4, night=0.001, black=10),
+        pytest.param(every(4, night=0.001, black=10), marks=pytest.mark.slow),
         every(4, flat=38),
     ],
     ids=["every 8", "every 3", "threshold 0", "threshold 200", "looser", "stricter"],
@@ -434,7 +434,12 @@ def test_a_rejected_crop_takes_its_pictures_along(dataset, prepared):
     assert dataset.path(style).exists()
 
 
-@pytest.mark.parametrize("stage", ["frames", "films", "dedup", "choose", "crop", "smooth-edges"])
+OTHER_RECORDS = ["frames", "films", "choose", "smooth-edges"]
+
+
+@pytest.mark.parametrize(
+    "stage", ["dedup", "crop", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHER_RECORDS)]
+)
 def test_records_cut_off_by_a_crash_are_told_and_made_good(
     dataset, prepared, whole, snapshot, stage
 ):
