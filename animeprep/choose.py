@@ -150,7 +150,7 @@ def hold_out(
         count = 1
     held = {g for g, was in known.items() if was} | set(fresh[:count])
     if held == members.keys():
-        held.discard(max(held, key=rank.__getitem__))
+        held.discard(max(held.intersection(fresh) or held, key=rank.__getitem__))
     return [group in held for group in groups]
 
 

@@ -266,3 +266,9 @@ def test_one_group_is_held_out_where_the_share_is_half_of_one_and_never_all():
     assert hold_out(["a", "b"], [0, 1], 0.01, {}) == [False, False]
     assert hold_out(["a", "b"], [0, 1], 0.999, {}).count(True) == 1
     assert hold_out(["a", "b"], [0, 1], 0, {}) == [False, False]
+
+
+def test_training_is_never_left_without_a_group():
+    assert hold_out(["a", "b"], [0, 1], 0.999, {"a": True}) == [True, False]
+    assert hold_out(["a"], [0], 0.5, {"a": True}) == [False]
+    assert hold_out(["a", "b"], [0, 1], 0.5, {"a": True, "b": True}).count(False) == 1
