@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,18 @@ def _run(
             raise
 
 
+def _run_stage(
+    dataset: Path,
+    tables: dict[str, Settings],
+    work: Callable[[Dataset], Summary],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """The same for a verb that is one stage."""
+    return _run(dataset, tables, lambda data: [work(data)], dry_run=dry_run, as_json=as_json)
+
+
 @click.command(epilog="Example: animeprep info movie.mkv")
 @click.argument("films", metavar="FILM...", nargs=-1, required=True, type=PATH)
 @settings_options(FilmSettings)
@@ -226,13 +239,8 @@ def dedup(
 def choose(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     """Choose the most different frames, and hold some shots out for validation."""
     settings = _stage_settings(choose_stage.ChooseSettings, "choose", dataset, values)
-    return _run(
-        dataset,
-        {"choose": settings},
-        lambda data: [choose_stage.choose(data, settings, dry_run=dry_run)],
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    work = partial(choose_stage.choose, settings=settings, dry_run=dry_run)
+    return _run_stage(dataset, {"choose": settings}, work, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: animeprep crop --count 3")
@@ -241,13 +249,8 @@ def choose(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
 def crop(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     """Cut square crops of the kept frames into crops/."""
     settings = _stage_settings(crop_stage.CropSettings, "crop", dataset, values)
-    return _run(
-        dataset,
-        {"crop": settings},
-        lambda data: [crop_stage.crop(data, settings, dry_run=dry_run)],
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    work = partial(crop_stage.crop, settings=settings, dry_run=dry_run)
+    return _run_stage(dataset, {"crop": settings}, work, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: animeprep exposure --strength 0.5")
@@ -256,13 +259,8 @@ def crop(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
 def exposure(dataset: Path, dry_run: bool, as_json: bool, **values: Any) -> int:
     """Even out the exposure of the whole set: crops/ to style/."""
     settings = _stage_settings(exposure_stage.ExposureSettings, "exposure", dataset, values)
-    return _run(
-        dataset,
-        {"exposure": settings},
-        lambda data: [exposure_stage.exposure(data, settings, dry_run=dry_run)],
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    work = partial(exposure_stage.exposure, settings=settings, dry_run=dry_run)
+    return _run_stage(dataset, {"exposure": settings}, work, dry_run=dry_run, as_json=as_json)
 
 
 @click.command("smooth-edges", epilog="Example: animeprep smooth-edges --preview")
@@ -285,26 +283,16 @@ def smooth_edges(preview: bool, dataset: Path, dry_run: bool, as_json: bool, **v
                 else edges_stage.preview_sheet(data, settings)
             )
         return 0
-    return _run(
-        dataset,
-        {"smooth-edges": settings},
-        lambda data: [edges_stage.edges(data, settings, dry_run=dry_run)],
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    work = partial(edges_stage.edges, settings=settings, dry_run=dry_run)
+    return _run_stage(dataset, {"smooth-edges": settings}, work, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: animeprep gray")
 @shared_options
 def gray(dataset: Path, dry_run: bool, as_json: bool) -> int:
     """Make the gray sets of style/ and smooth/."""
-    return _run(
-        dataset,
-        {},
-        lambda data: [gray_stage.gray(data, dry_run=dry_run)],
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    work = partial(gray_stage.gray, dry_run=dry_run)
+    return _run_stage(dataset, {}, work, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: animeprep photos holiday/")
