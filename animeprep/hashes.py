@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from animeprep.boxes import Picture
-from animeprep.images import MAX_PIXELS, decode_rgb, read_bytes
+from animeprep.images import BROKEN, MAX_PIXELS, decode_rgb, read_bytes
 from animeprep.lanczos import lanczos_gray
 
 Hash = NDArray[np.uint8]
@@ -155,5 +155,5 @@ def _reduced_jpeg(data: bytes) -> Picture | None:
                 return None
             image.draft("L", (_DECODED, _DECODED))
             return np.asarray(ImageOps.exif_transpose(image).convert("L"))
-    except Exception:  # noqa: BLE001 - Pillow has many errors for broken files; none ends here
+    except (*BROKEN, Image.DecompressionBombError):
         return None

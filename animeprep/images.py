@@ -24,7 +24,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff",
 MAX_PIXELS = 2**28
 
 #: Pillow and its plug-ins report broken files by all of these.
-_BROKEN = (
+BROKEN = (
     OSError,
     SyntaxError,
     ValueError,
@@ -94,7 +94,7 @@ def decode_rgb(data: bytes, path: Path) -> Picture:
             return _to_rgb(image)
     except Image.DecompressionBombError as error:
         raise PictureError(path, "the picture is too large", "scale it down") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = str(error).split("(")[0].strip() or "broken"
         if "cannot identify" in reason:
             reason = "not a picture that can be read"

@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,7 +74,7 @@ class LocalServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
-class LocalHandler(BaseHTTPRequestHandler):
+class LocalHandler(BaseHTTPRequestHandler, ABC):
     """Answers the requests of one connection; say what in `get` and `post`."""
 
     server: LocalServer
@@ -82,13 +83,13 @@ class LocalHandler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 60
 
+    @abstractmethod
     def get(self) -> None:
         """Answer a GET; a `Refusal` is told to the page."""
-        raise NotImplementedError
 
+    @abstractmethod
     def post(self, body: bytes) -> None:
         """Answer a POST of JSON that showed the token; a `Refusal` is told to the page."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Called by the base class."""
