@@ -8,6 +8,7 @@ import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path, PurePosixPath
 
@@ -228,7 +229,7 @@ def _sample(path: Path, archive: _Archive, key: str, members: Iterable[tarfile.T
             problem = problem or str(PictureError(shown, refused, "remove it from the archive"))
         elif folder and not problem:
             data = archive.content(member)
-            parts[folder] = Part(shown, lambda data=data: data)  # type: ignore[misc]
+            parts[folder] = Part(shown, partial(bytes, data))
     return Found(safe_name(key), {} if problem else parts, problem=problem)
 
 
