@@ -1,40 +1,46 @@
-"""The patch discriminator of AnimeGAN. 1,128,800 parameters.
+"""The patch discriminator of all the papers. 1,128,800 parameters.
 
 Source: AnimeGAN (ISICA 2019), figure 2; spectral normalisation of Miyato et al. (ICLR 2018) with
-one power iteration on every convolution.
+one power iteration on every convolution. AnimeGANv2 has layer norm in place of instance norm,
+CartoonGAN no spectral norm.
 """
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from animegan.models.blocks import LEAKY_SLOPE, convolution, norm_and_lrelu
-
-
-def _spectral(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
-    conv = convolution(channels_in, channels_out, stride=stride, padding_mode="zeros")
-    nn.init.normal_(conv.weight, std=0.02)
-    return spectral_norm(conv)
+from animegan.models.blocks import LEAKY_SLOPE, convolution
+from animegan.models.norms import InstanceNorm, LayerNorm
 
 
 class PatchDiscriminator(nn.Module):
-    """D: one logit for each 4×4 patch of the picture, without a sigmoid (LSGAN)."""
+    """D: one logit for each 4×4 patch of the picture, without a sigmoid.
 
-    def __init__(self) -> None:
+    Args:
+        norm: the normalisation of three of the layers.
+        spectral: spectral norm on every convolution.
+    """
+
+    def __init__(
+        self, norm: type[InstanceNorm | LayerNorm] = InstanceNorm, *, spectral: bool = True
+    ) -> None:
         super().__init__()
+
+        def conv(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
+            plain = convolution(channels_in, channels_out, stride=stride, padding_mode="zeros")
+            nn.init.normal_(plain.weight, std=0.02)
+            return spectral_norm(plain) if spectral else plain
+
+        def lrelu() -> nn.Module:
+            return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
         self.layers = nn.Sequential(
-            _spectral(3, 32),
-            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-            _spectral(32, 64, stride=2),
-            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-            _spectral(64, 128),
-            *norm_and_lrelu(128),
-            _spectral(128, 128, stride=2),
-            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-            _spectral(128, 256),
-            *norm_and_lrelu(256),
-            _spectral(256, 256),
-            *norm_and_lrelu(256),
-            _spectral(256, 1),
+            *(conv(3, 32), lrelu()),
+            *(conv(32, 64, stride=2), lrelu()),
+            *(conv(64, 128), norm(128), lrelu()),
+            *(conv(128, 128, stride=2), lrelu()),
+            *(conv(128, 256), norm(256), lrelu()),
+            *(conv(256, 256), norm(256), lrelu()),
+            conv(256, 1),
         )
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -44,7 +50,7 @@ class PatchDiscriminator(nn.Module):
             picture: N×3×H×W in [-1, 1].
 
         Returns:
-            Logits N×1×(H/4)×(W/4): 1 is anime, 0 is not.
+            Logits N×1×(H/4)×(W/4): high is anime, low is not.
         """
         logits: Tensor = self.layers(picture)
         return logits
