@@ -5,7 +5,7 @@ the network before a tensor is read.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from animegan import public
 from animegan.errors import CheckpointError
 from animegan.models import GENERATORS
+from animegan.models.blocks import Generator
+from animegan.public.tensorflow import index_of
 from animeprep.files import write_atomic
 
 _KEY = "animeprep"
@@ -69,8 +72,7 @@ def read_header(path: Path) -> Header:
     if not path.is_file():
         raise CheckpointError(path, "there is no such file", "check the name")
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
+        text = _own_header(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             path, "not a safetensors file that can be read", "name a generator.safetensors"
@@ -78,31 +80,70 @@ def read_header(path: Path) -> Header:
     if text is None:
         raise CheckpointError(path, "not a checkpoint of animeprep", "name one that it wrote")
     try:
-        return Header(**json.loads(text))
-    except (TypeError, ValueError) as error:
+        header = Header(**json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(path, "its header cannot be understood") from error
+    if list(map(type, vars(header).values())) != [str, str, int, dict]:
+        raise CheckpointError(path, "its header cannot be understood")
+    return header
 
 
-def load_generator(path: Path) -> tuple[nn.Module, Header]:
+def _own_header(path: Path) -> str | None:
+    """The header's text, where a safetensors file has one of ours."""
+    with safe_open(path, framework="pt") as file:
+        return (file.metadata() or {}).get(_KEY)
+
+
+def load_generator(path: Path, network: str | None = None) -> tuple[Generator, Header]:
     """Build the generator that a checkpoint describes, with its weights, in evaluation mode.
 
+    Args:
+        path: a generator of ours, or a public file as `public.read` takes them.
+        network: a name in `models.GENERATORS` to build in place of the one that the file says or
+            suggests; the file's tensors must be its.
+
+    Returns:
+        The generator, and what the file says of itself, which is step 0 for public files.
+
     Raises:
-        CheckpointError: as `read_header`, or the tensors are those of another network.
+        CheckpointError: missing, broken, or the tensors are those of another network.
     """
+    if network is not None and network not in GENERATORS:
+        raise CheckpointError(
+            network, "there is no such network", f"known: {', '.join(GENERATORS)}"
+        )
+    if not _is_own(path):
+        name, tensors = public.read(path, network)
+        generator = GENERATORS[name]()
+        generator.load_state_dict(tensors)
+        return generator.eval(), Header("generator", name, 0, {})
     header = read_header(path)
     if header.kind != "generator" or header.generator not in GENERATORS:
         what = f"{header.kind} of {header.generator}"
         raise CheckpointError(path, f"holds a {what}, not a generator that is known here")
+    header = replace(header, generator=network or header.generator)
     generator = GENERATORS[header.generator]()
     load_tensors(generator, path)
     return generator.eval(), header
+
+
+def _is_own(path: Path) -> bool:
+    if index_of(path) is not None:
+        return False
+    if not path.is_file():
+        raise CheckpointError(path, "there is no such file", "check the name")
+    try:
+        return _own_header(path) is not None
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_tensors(network: nn.Module, path: Path) -> None:
     """Fill a network from a checkpoint; float16 weights become the network's own type.
 
     Raises:
-        CheckpointError: names or shapes differ; the first difference is named.
+        CheckpointError: not safetensors; or names or shapes differ, and the first difference is
+            named.
     """
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     with safe_open(path, framework="pt") as file:

@@ -1,7 +1,6 @@
 """Where the feature network's weights come from: the package, a file, or a wished-for download."""
 
 import hashlib
-import pickle
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from animegan.errors import CheckpointError
 from animegan.models.vgg import CHANNELS, STAGES, Convention, VGGFeatures, layer_shapes
+from animegan.public import reason
+from animegan.public.archives import load_state_dict
+from animegan.public.pickled import StoredArray, read_dictionary
 from animeprep.files import make_folder, writing
 from animeprep.progress import progress
 
@@ -67,28 +68,16 @@ def read_weights(file: Path, network: str) -> tuple[dict[str, Tensor], Conventio
         raise CheckpointError(file, "there is no such file", "check the name")
     readers: dict[str, Callable[[], dict[str, Tensor]]] = {
         ".safetensors": lambda: load_file(file),
-        ".npy": lambda: _from_hwio(_read_pickled_arrays(file)),
+        ".npy": lambda: _from_hwio(_layers(read_dictionary(file))),
         ".npz": lambda: _from_hwio(_read_npz(file)),
     }
     suffix = file.suffix.lower()
     try:
         if suffix in readers:
             return readers[suffix](), "caffe"
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        return _from_torchvision(state, network), "torchvision"
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        EOFError,
-        AttributeError,
-    ) as error:  # fmt: skip - what the readers say of a broken file
-        reason = str(error).split("\n")[0][:100]
-        raise CheckpointError(file, f"its weights cannot be read ({reason})") from error
+        return _from_torchvision(load_state_dict(file), network), "torchvision"
+    except Exception as error:  # as in `public.read`
+        raise CheckpointError(file, f"its weights cannot be read ({reason(error)})") from error
 
 
 def _from_torchvision(state: dict[str, Tensor], network: str) -> dict[str, Tensor]:
@@ -121,27 +110,13 @@ def _read_npz(file: Path) -> dict[str, list[np.ndarray]]:
         return {name: [archive[f"{name}_W"], archive[f"{name}_b"]] for name in names}
 
 
-def _read_pickled_arrays(file: Path) -> dict[str, list[np.ndarray]]:
-    """The old `vgg19.npy`: a pickled dict in a numpy file, read without running anything."""
-    with file.open("rb") as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"numpy file of version {version}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        if shape != () or dtype != np.dtype(object):
-            raise ValueError("not a dictionary of layers")
-        return dict(_ArraysOnly(stream, encoding="latin1").load().item())
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Unpickles numpy arrays, dicts, lists and strings; refuses every other name."""
-
-    _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode"})
-
-    def find_class(self, module: str, name: str) -> object:
-        if name in self._ALLOWED and module.split(".", maxsplit=1)[0] in {"numpy", "_codecs"}:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+def _layers(dictionary: dict[str, object]) -> dict[str, list[np.ndarray]]:
+    """The old `vgg19.npy`: each layer's kernel and bias."""
+    return {
+        name: [stored.array() for stored in layer if isinstance(stored, StoredArray)]
+        for name, layer in dictionary.items()
+        if isinstance(layer, list | tuple)
+    }
 
 
 def fetch(url: str, file: Path, sha256_prefix: str) -> None:

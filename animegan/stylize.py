@@ -10,6 +10,8 @@ from torch import nn
 
 from animegan.checkpoint import load_generator
 from animegan.errors import CheckpointError
+from animegan.models.blocks import Generator
+from animegan.public.tensorflow import index_of
 from animegan.tensors import place, to_picture, to_tensor
 from animeprep.boxes import Picture
 from animeprep.errors import InputError, PictureError, UsageError
@@ -19,10 +21,9 @@ from animeprep.images import encode_jpeg, encode_png, list_images, read_rgb
 from animeprep.progress import progress
 
 RUNS = Path("runs")
+#: What a run leaves to paint with: the chosen generator, and the latest.
+BEST_FILE = "best.safetensors"
 GENERATOR_FILE = "generator.safetensors"
-
-#: Measured: peak memory of AnimeGAN's generator in evaluation, bytes for each pixel.
-_BYTES_PER_PIXEL = 2300
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -45,6 +46,9 @@ def pick_device(name: str = "auto") -> torch.device:
 def find_model(model: Path | None) -> Path:
     """The generator file that `--model` names: a file or a run; by default the newest run's.
 
+    A run's `best.safetensors` comes before its latest generator. A file may also be one that others
+    published, as `public.read` takes them.
+
     Raises:
         CheckpointError: there is none.
     """
@@ -54,9 +58,12 @@ def find_model(model: Path | None) -> Path:
             raise CheckpointError(
                 RUNS, "there is no trained model here", "run `animeprep train`, or name a --model"
             )
-        return found[-1]
-    for candidate in (model, model / GENERATOR_FILE, RUNS / model / GENERATOR_FILE):
-        if candidate.is_file():
+        model = found[-1].parent
+    files = (
+        folder / name for folder in (model, RUNS / model) for name in (BEST_FILE, GENERATOR_FILE)
+    )
+    for candidate in (model, index_of(model), *files):
+        if candidate is not None and candidate.is_file():
             return candidate
     raise CheckpointError(model, "there is no such model or run", "see the names in runs/")
 
@@ -92,6 +99,7 @@ def stylize(
     model: Path,
     device: torch.device,
     *,
+    network: str | None = None,
     dry_run: bool = False,
 ) -> Summary:
     """Paint pictures, and folders of pictures with their subfolders.
@@ -99,8 +107,9 @@ def stylize(
     Args:
         inputs: pictures and folders.
         out: a folder; or, for a single picture, a file ending in .png, .jpg or .jpeg.
-        model: a generator file.
+        model: a generator file, as `checkpoint.load_generator` takes them.
         device: where to compute.
+        network: what to build in place of what the file says.
         dry_run: count only.
 
     Returns:
@@ -110,9 +119,11 @@ def stylize(
         InputError: the model cannot be used, or none of the inputs.
         OutputError: a picture cannot be written.
     """
-    generator, header = load_generator(model)
+    generator, header = load_generator(model, network)
     summary = Summary("stylize", dry_run=dry_run)
-    summary.figures = {"model": str(model), "step": header.step}
+    summary.figures = {"model": str(model), "network": header.generator}
+    if header.step:
+        summary.figures["step"] = header.step
     jobs = list(_jobs(inputs, out))
     if dry_run:
         summary.counts["to do"] = len(jobs)
@@ -121,7 +132,7 @@ def stylize(
     with progress("stylize", len(jobs)) as advance:
         for source, target in jobs:
             try:
-                write_picture(target, paint(generator, _affordable(source), device))
+                write_picture(target, paint(generator, _affordable(source, generator), device))
                 summary.counts[MADE] += 1
             except PictureError as error:
                 summary.counts[FAILED] += 1
@@ -137,10 +148,10 @@ def write_picture(path: Path, picture: Picture) -> None:
     write_atomic(path, encode_jpeg(picture, 95) if jpeg else encode_png(picture))
 
 
-def _affordable(path: Path) -> Picture:
+def _affordable(path: Path, generator: Generator) -> Picture:
     """Read a picture that fits the memory there is."""
     picture = read_rgb(path)
-    needed = picture.shape[0] * picture.shape[1] * _BYTES_PER_PIXEL
+    needed = picture.shape[0] * picture.shape[1] * generator.bytes_per_pixel
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

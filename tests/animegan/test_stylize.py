@@ -10,6 +10,7 @@ from animegan import checkpoint, stylize
 from animegan.checkpoint import Header
 from animegan.errors import CheckpointError
 from animegan.models import GENERATORS
+from animegan.models.animegan import AnimeGANGenerator
 from animegan.stylize import find_model, paint, write_picture
 from animegan.tensors import to_tensor
 from animeprep.errors import InputError, UsageError
@@ -107,7 +108,7 @@ def test_wrong_inputs_are_one_clear_line(tmp_path, model):
 
 def test_a_picture_beyond_the_memory_is_refused(tmp_path, model, monkeypatch):
     write_png(tmp_path / "photo.png", noise(16, 16))
-    monkeypatch.setattr(stylize, "_BYTES_PER_PIXEL", 2**40)
+    monkeypatch.setattr(AnimeGANGenerator, "bytes_per_pixel", 2**40)
     summary = stylize.stylize([tmp_path / "photo.png"], tmp_path / "out", model, CPU)
     assert "scale it down" in summary.problems[0]
 
@@ -126,3 +127,38 @@ def test_the_newest_run_is_found(tmp_path, model, monkeypatch):
         assert find_model(Path(named)).parent.name == "old"
     with pytest.raises(CheckpointError, match="no such model"):
         find_model(Path("other"))
+
+
+def test_the_chosen_checkpoint_of_a_run_comes_first(tmp_path, model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "one"
+    run.mkdir(parents=True)
+    for name in ("generator.safetensors", "best.safetensors"):
+        (run / name).write_bytes(model.read_bytes())
+    for named in (None, Path("one"), Path("runs/one"), run):
+        assert find_model(named).name == "best.safetensors"
+    assert find_model(run / "generator.safetensors").name == "generator.safetensors"
+    monkeypatch.chdir(run)
+    assert find_model(Path()).name == "best.safetensors"
+
+
+def test_a_tensorflow_checkpoint_is_found_by_what_its_files_share(tmp_path):
+    index = tmp_path / "Hayao-60.ckpt.index"
+    index.touch()
+    assert find_model(tmp_path / "Hayao-60.ckpt") == index
+
+
+@pytest.mark.parametrize("network", ["animeganv2-aligned", "animeganv2"])
+def test_public_weights_paint(tmp_path, network):
+    torch.manual_seed(0)
+    state = GENERATORS["animeganv2"]().state_dict()
+    torch.save(state, tmp_path / "paprika.pt")
+    write_png(tmp_path / "photo.png", noise(18, 20))
+    photo, out = tmp_path / "photo.png", tmp_path / "out.png"
+    summary = stylize.stylize([photo], out, tmp_path / "paprika.pt", CPU, network=network)
+    assert summary.figures["network"] == network
+    assert "step" not in summary.figures
+    generator = GENERATORS[network]().eval()
+    generator.load_state_dict(state)
+    expected = paint(generator, noise(18, 20), CPU)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "out.png"), expected)
