@@ -1,12 +1,18 @@
-"""The terms of AnimeGAN's losses: tensors in, scalar out.
+"""The terms of the papers' losses: tensors in, scalar out.
 
-Source: AnimeGAN (ISICA 2019), equations 1 to 8. Pictures are float N×3×H×W RGB in [-1, 1];
-features are what `models.vgg.VGGFeatures` answers, N×C×H×W.
+Source: AnimeGAN (ISICA 2019), equations 1 to 8; total variation from AnimeGANv2; log loss from
+CartoonGAN (CVPR 2018), equation 2. Pictures are float N×3×H×W RGB in [-1, 1]; features are what
+`models.vgg.VGGFeatures` answers, N×C×H×W. Every term is a mean over pictures, so that the mean over
+equal parts of a batch is the batch's.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+GANLoss = Literal["lsgan", "log"]
 
 #: Rows Y, U, V over columns R, G, B (BT.601), as in the paper's colour loss.
 RGB_TO_YUV = (
@@ -47,43 +53,53 @@ def to_yuv(picture: Tensor) -> Tensor:
     return torch.einsum("yc,nchw->nyhw", matrix, (picture + 1) / 2)
 
 
-def colour_loss(photo: Tensor, painted: Tensor) -> Tensor:
-    """L_col = mean |ΔY| + Huber(ΔU) + Huber(ΔV), delta 1, between p and G(p).
+def colour_loss(photo: Tensor, painted: Tensor, chroma: float = 1) -> Tensor:
+    """L_col = mean |ΔY| + c·(Huber(ΔU) + Huber(ΔV)), delta 1, between p and G(p).
+
+    Args:
+        photo: p.
+        painted: G(p).
+        chroma: c, 1 in the paper; more where pictures turn gray.
 
     >>> round(colour_loss(-torch.ones(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item(), 4)
     1.0
     """
-    luma, *chromas = to_yuv(painted).unbind(1)
-    photo_luma, *photo_chromas = to_yuv(photo).unbind(1)
-    loss = functional.l1_loss(luma, photo_luma)
-    for chroma, photo_chroma in zip(chromas, photo_chromas, strict=True):
-        loss = loss + functional.huber_loss(chroma, photo_chroma)
-    return loss
+    ours, theirs = to_yuv(painted), to_yuv(photo)
+    luma = functional.l1_loss(ours[:, 0], theirs[:, 0])
+    # U and V have equally many pixels: twice the mean over both is the sum of the two means.
+    return luma + 2 * chroma * functional.huber_loss(ours[:, 1:], theirs[:, 1:])
 
 
-def adversarial_loss(logits: Tensor) -> Tensor:
-    """L_adv of G (LSGAN): mean (D(G(p)) - 1)².
+def tv_loss(painted: Tensor) -> Tensor:
+    """L_tv = Σdh² / (2·N_dh) + Σdw² / (2·N_dw), dh and dw the steps from pixel to pixel.
 
-    >>> adversarial_loss(torch.zeros(1, 1, 2, 2)).item()
-    1.0
+    >>> tv_loss(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])).item()
+    0.5
     """
-    return (logits - 1).square().mean()
+    return (painted.diff(dim=2).square().mean() + painted.diff(dim=3).square().mean()) / 2
 
 
-def discriminator_terms(
-    anime: Tensor, painted: Tensor, gray: Tensor, smooth_gray: Tensor
-) -> dict[str, Tensor]:
-    """The four squared distances of L_D (LSGAN), not weighted yet.
+def adversarial_loss(logits: Tensor, target: float, kind: GANLoss = "lsgan") -> Tensor:
+    """How far D's answers are from what one player wants them to be.
+
+    D wants 1 for style pictures and 0 for all else; G wants 1 for G(p).
 
     Args:
-        anime: D(a), which should be 1.
-        painted: D(G(p)), which should be 0.
-        gray: D(x), which should be 0: a picture without its colours is no anime.
-        smooth_gray: D(y), which should be 0: one without its edges is none either.
+        logits: D(v).
+        target: what they should be, 0..1.
+        kind: `lsgan`, mean (D(v) - t)²; or `log`, mean of -t·log σ(D(v)) - (1-t)·log(1-σ(D(v))).
+            So G minimises -log σ(D(G(p))), whose gradient does not vanish when D wins.
+
+    >>> adversarial_loss(torch.zeros(1, 1, 2, 2), 1).item()
+    1.0
+    >>> round(adversarial_loss(torch.zeros(1, 1, 2, 2), 1, "log").item(), 4)
+    0.6931
     """
-    return {
-        "real": (anime - 1).square().mean(),
-        "fake": painted.square().mean(),
-        "gray": gray.square().mean(),
-        "smooth": smooth_gray.square().mean(),
-    }
+    if kind == "lsgan":
+        return (logits - target).square().mean()
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def stability_loss(painted: Tensor, painted_noisy: Tensor) -> Tensor:
+    """Mean |G(p + n) - G(p)|: what noise too small to see may change."""
+    return functional.l1_loss(painted_noisy, painted)

@@ -1,291 +1,285 @@
-"""Training: initialise, then a discriminator step and a generator step for each batch.
+"""Training: a step of D, then of G, for each batch. Networks and optimisers; no files written.
 
-    L_G = 300·L_adv + 1.5·L_con + 3·L_gra + 10·L_col
-    L_D = 300·[ (D(a)-1)² + D(G(p))² + D(x)² + 0.1·D(y)² ]
-
-Source: AnimeGAN (ISICA 2019), equations 1 to 8 and section 3.1. A run lives in `runs/<name>`:
-`generator.safetensors` to paint with, `state.safetensors` to go on from, `log.jsonl` with every
-term of every step, `samples/` with held-out photos before and after.
+Source: AnimeGAN (ISICA 2019), section 3.1. What the steps minimise stands in `objective`.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from animegan import checkpoint
-from animegan.checkpoint import Header
-from animegan.data import Batch, Sets, batches, steps_per_epoch
-from animegan.errors import CheckpointError, TrainingError
-from animegan.interrupt import deferred_interrupt
-from animegan.losses import (
-    adversarial_loss,
-    colour_loss,
-    content_loss,
-    discriminator_terms,
-    style_loss,
-)
-from animegan.memory import keep_freed_memory
+from animegan.checkpoint import adam_tensors, load_tensors, restore_adam
+from animegan.data import Batch
+from animegan.distributed import average, rank, world
+from animegan.ema import averaged, update_average
+from animegan.errors import TrainingError
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.models.vgg import VGGFeatures
+from animegan.objective import Objective, Part
 from animegan.recipes import Recipe
-from animegan.run import (
-    SAMPLES,
-    STATE_FILE,
-    Terms,
-    append_log,
-    means,
-    truncate_log,
-    write_samples,
-)
-from animegan.stylize import GENERATOR_FILE
 from animegan.tensors import place
-from animeprep.files import make_folder
-from animeprep.progress import progress
 
-BUILTIN_INIT = Path(__file__).parent / "assets" / "animegan_init.safetensors"
+ASSETS = Path(__file__).parent / "assets"
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a run is, in steps.
-
-    Attributes:
-        epoch: steps of an epoch.
-        initial: steps of the initialisation phase.
-        total: all steps.
-    """
-
-    epoch: int
-    initial: int
-    total: int
-
-
-def plan(recipe: Recipe, sets: Sets, steps: int | None = None) -> Plan:
-    """The length of a run: the recipe's epochs, or so many steps after the initialisation.
-
-    Raises:
-        TrainingError: a set has fewer pictures than a batch.
-    """
-    epoch = steps_per_epoch(sets, recipe.batch)
-    initial = recipe.initialisation_epochs() * epoch
-    return Plan(epoch, initial, initial + (recipe.epochs * epoch if steps is None else steps))
+Terms = dict[str, float]
 
 
 class Trainer:
     """The networks, their optimisers, and one step of each kind.
 
+    Nothing in a step draws from torch's global random state: random numbers are a function of seed,
+    step and picture, so `state` is all there is to a run.
+
     Args:
         recipe: all settings.
         features: F.
         device: where to compute.
+
+    Attributes:
+        step_done: steps done, of both kinds; the steps count it themselves.
+        rate_factor: what all learning rates are multiplied by; `state` does not hold it.
+        generator: G. `discriminator`: D. `ema`: the moving average of G, where the recipe has one.
+        adam_g: G's optimiser. `adam_d`: D's.
+        objective: the terms that the steps minimise.
+
+    Raises:
+        TrainingError: no built-in initialisation for this G, or a batch that cannot be shared.
     """
 
     def __init__(self, recipe: Recipe, features: VGGFeatures, device: torch.device) -> None:
+        if recipe.batch % world():
+            raise TrainingError(
+                f"batch {recipe.batch}",
+                f"cannot be shared by {world()} processes",
+                f"make --batch a multiple of {world()}",
+            )
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.features = features
         self.device = device
         self.step_done = 0
+        self.rate_factor = 1.0
         self.generator = GENERATORS[recipe.generator]()
         if recipe.starts_built_in():
-            checkpoint.load_tensors(self.generator, BUILTIN_INIT)
-        self.discriminator = DISCRIMINATORS[recipe.discriminator]()
-        for network in (self.generator, self.discriminator, features):
+            _load_built_in(self.generator, recipe.generator)
+        self.discriminator = DISCRIMINATORS[recipe.discriminator]().eval()
+        networks = (self.generator, self.discriminator, features)
+        for network in networks:
             place(network, device)
-        self.features = features
-        betas = (recipe.beta1, 0.999)
-        self.adam_g = torch.optim.Adam(self.generator.parameters(), recipe.init_lr, betas)
-        self.adam_d = torch.optim.Adam(
-            self.discriminator.parameters(), recipe.discriminator_lr, betas
-        )
+        self.ema = averaged(self.generator) if recipe.ema else None
+        self.adam_g = _adam(self.generator, recipe.init_lr, recipe.beta1)
+        self.adam_d = _adam(self.discriminator, recipe.discriminator_lr, recipe.beta1)
+        # Compiled beside the networks, not in their place: names in checkpoints stay what they are,
+        # and painting pictures of all sizes compiles nothing.
+        g, d, f = (_compiled(n) if recipe.compile else n for n in networks)
+        self.objective = Objective(recipe, g, d, f, device)
+
+    @property
+    def painter(self) -> nn.Module:
+        """What paints: the moving average of G where there is one, else G."""
+        return self.generator if self.ema is None else self.ema
 
     def initialise_step(self, batch: Batch) -> Terms:
-        """One step of the initialisation phase: content alone."""
-        self._set_rate(self.recipe.init_lr)
-        painted = self.generator(batch.photo)
-        content = content_loss(self._features_of(batch.photo), self.features(painted))
-        _descend(self.adam_g, self.recipe.content * content)
-        return {"content": content.item()}
+        """One step of the initialisation phase: G learns content alone.
 
-    def step(self, batch: Batch) -> Terms:
-        """One step of D, then one of G; both see the same G(p).
+        Raises:
+            TrainingError: out of memory.
+        """
+        sums: dict[str, Tensor] = {}
+        # Recipes without content go through this phase, too; Adam minds no loss's scale.
+        weight = self.recipe.content or 1.0
+        with self._memory_advice():
+            self.adam_g.zero_grad()
+            for part in self._parts(batch):
+                content = self.objective.content(part.batch.photo)
+                (part.share * weight * content).backward()
+                _add(sums, {"content": content}, part.share)
+            self._descend_generator(self.recipe.init_lr)
+        return self._finish(sums)
+
+    def step(self, batch: Batch, progress: float = 0.0) -> Terms:
+        """One step of D, then the recipe's number of steps of G.
+
+        A batch is painted once: D sees the detached picture that G's step uses. Only in parts it is
+        painted again for G, which is what saves the memory.
+
+        Args:
+            batch: this process's pictures.
+            progress: how much of the adversarial part of the run is done, 0..1.
 
         Returns:
-            Every term, not weighted, and the weighted sums `g` and `d`.
-        """
-        self._set_rate(self.recipe.generator_lr)
-        painted = self.generator(batch.photo)
-        terms_d = self._discriminator_step(batch, painted.detach())
-        terms_g = self._generator_step(batch, painted)
-        terms = {**terms_d, **terms_g}
-        return {name: value.item() for name, value in terms.items()}
-
-    def _discriminator_step(self, batch: Batch, painted: Tensor) -> dict[str, Tensor]:
-        recipe = self.recipe
-        pictures = torch.cat((batch.anime, painted, batch.gray, batch.smooth_gray))
-        # One pass for all four: nothing in D mixes pictures, and it is faster than four.
-        terms = discriminator_terms(*self.discriminator(pictures).chunk(4))
-        unweighted = terms["real"] + terms["fake"] + terms["gray"]
-        loss = recipe.adversarial * (unweighted + recipe.smooth * terms["smooth"])
-        _descend(self.adam_d, loss)
-        return {**terms, "d": loss}
-
-    def _generator_step(self, batch: Batch, painted: Tensor) -> dict[str, Tensor]:
-        recipe = self.recipe
-        painted_features = self.features(painted)
-        photo_features = self._features_of(batch.photo)
-        gray_features = self._features_of(batch.gray)
-        self.discriminator.requires_grad_(requires_grad=False)
-        terms = {
-            "adversarial": adversarial_loss(self.discriminator(painted)),
-            "content": content_loss(photo_features, painted_features),
-            "gram": style_loss(gray_features, painted_features),
-            "colour": colour_loss(batch.photo, painted),
-        }
-        self.discriminator.requires_grad_(requires_grad=True)
-        loss = sum(
-            (getattr(recipe, name) * term for name, term in terms.items()),
-            torch.zeros((), device=self.device),
-        )
-        _descend(self.adam_g, loss)
-        return {**terms, "g": loss}
-
-    def _features_of(self, pictures: Tensor) -> Tensor:
-        with torch.no_grad():
-            features: Tensor = self.features(pictures)
-        return features
-
-    def _set_rate(self, rate: float) -> None:
-        for group in self.adam_g.param_groups:
-            group["lr"] = rate
-
-    def save(self, run: Path) -> None:
-        """Write both checkpoints of a run, each atomically.
+            Every term that has a weight, not weighted, and the weighted sums `g` and `d`.
 
         Raises:
-            OutputError: they cannot be written.
+            TrainingError: out of memory.
         """
-        recipe = self.recipe.model_dump()
-        weights = self.generator.state_dict()
-        tensors = {f"generator.{name}": value for name, value in weights.items()}
-        for name, value in self.discriminator.state_dict().items():
-            tensors[f"discriminator.{name}"] = value
-        tensors |= checkpoint.adam_tensors(self.adam_g, "adam_g")
-        tensors |= checkpoint.adam_tensors(self.adam_d, "adam_d")
-        name, step = self.recipe.generator, self.step_done
-        checkpoint.write(run / STATE_FILE, tensors, Header("state", name, step, recipe))
-        checkpoint.write(run / GENERATOR_FILE, weights, Header("generator", name, step, recipe))
+        parts = self._parts(batch)
+        with self._memory_advice():
+            with torch.set_grad_enabled(len(parts) == 1):
+                painted = [self.objective.paint(part.batch.photo) for part in parts]
+            sums = self._discriminator_step(parts, painted, progress)
+            for turn in range(self.recipe.training_rate):
+                sums |= self._generator_step(self._parts(batch, turn), painted)
+                painted = [one.detach() for one in painted]
+        return self._finish(sums)
 
-    def resume(self, run: Path) -> None:
-        """Go on where a run's state stands.
+    def _parts(self, batch: Batch, turn: int = 0) -> list[Part]:
+        pictures = len(batch.photo)
+        key = (self.recipe.seed, self.step_done, turn)
+        first, parts = rank() * pictures, []
+        for part in batch.parts(self.recipe.accumulate):
+            parts.append(Part(part, key, len(part.photo) / pictures, first))
+            first += len(part.photo)
+        return parts
 
-        Raises:
-            CheckpointError: the state is broken, or of a run with other settings.
-        """
-        path = run / STATE_FILE
-        tensors, header = checkpoint.read(path)
-        ours = self.recipe.model_dump(exclude={"epochs"})
-        for name, value in ours.items():
-            if header.recipe.get(name) != value:
-                raise CheckpointError(
-                    path,
-                    f"this run was started with {name} {header.recipe.get(name)}, not {value}",
-                    "name another run with --name, or use its settings",
-                )
+    def _discriminator_step(
+        self, parts: list[Part], painted: list[Tensor], progress: float
+    ) -> dict[str, Tensor]:
+        weights = self.recipe.discriminator_weights(progress)
+        sums: dict[str, Tensor] = {}
+        if not weights:
+            return sums
+        self.adam_d.zero_grad()
+        for part, fake in zip(parts, painted, strict=True):
+            # Spectral norm's power iteration goes on in training mode: once a step.
+            self.discriminator.train(part is parts[0])
+            terms = self.objective.discriminator_terms(part, fake)
+            terms["d"] = _weighted(terms, weights)
+            (part.share * terms["d"]).backward()
+            _add(sums, terms, part.share)
+        self.discriminator.eval()
+        self._descend(self.adam_d, self.recipe.discriminator_lr)
+        return sums
+
+    def _generator_step(self, parts: list[Part], painted: list[Tensor]) -> dict[str, Tensor]:
+        weights = self.recipe.generator_weights()
+        sums: dict[str, Tensor] = {}
+        self.adam_g.zero_grad()
+        for part, known in zip(parts, painted, strict=True):
+            fake = known if known.requires_grad else self.objective.paint(part.batch.photo)
+            terms = self.objective.generator_terms(part, fake)
+            terms["g"] = _weighted(terms, weights)
+            (part.share * terms["g"]).backward()
+            _add(sums, terms, part.share)
+        self._descend_generator(self.recipe.generator_lr)
+        return sums
+
+    def _descend_generator(self, rate: float) -> None:
+        self._descend(self.adam_g, rate)
+        if self.ema is not None:
+            update_average(self.ema, self.generator, self.recipe.ema, self.step_done)
+
+    def _descend(self, adam: torch.optim.Adam, rate: float) -> None:
+        (group,) = adam.param_groups
+        parameters = group["params"]
+        group["lr"] = rate * self.rate_factor
+        average(parameter.grad for parameter in parameters)
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+        adam.step()
+
+    def _finish(self, sums: dict[str, Tensor]) -> Terms:
+        """Numbers, of all processes together; fetched at once, for a GPU waits at each fetch."""
+        values = torch.stack(list(sums.values()))
+        average([values])
+        self.step_done += 1
+        return dict(zip(sums, values.tolist(), strict=True))
+
+    @contextlib.contextmanager
+    def _memory_advice(self) -> Iterator[None]:
+        """Name the knobs where memory runs out."""
         try:
-            for prefix, network in (("generator", self.generator),
-                                    ("discriminator", self.discriminator)):  # fmt: skip
-                network.load_state_dict(_under(tensors, prefix))
-            checkpoint.restore_adam(self.adam_g, tensors, "adam_g")
-            checkpoint.restore_adam(self.adam_d, tensors, "adam_d")
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise CheckpointError(path, "of another network", "name another run") from error
-        self.step_done = header.step
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {n.removeprefix(start): value for n, value in tensors.items() if n.startswith(start)}
-
-
-def _descend(adam: torch.optim.Adam, loss: Tensor) -> None:
-    adam.zero_grad(set_to_none=True)
-    loss.backward()
-    adam.step()
-
-
-def fit(
-    trainer: Trainer,
-    sets: Sets,
-    run: Path,
-    length: Plan,
-    val: list[Path],
-    *,
-    tell: Callable[[str], None] = lambda _line: None,
-) -> Terms:
-    """Train to the end of the plan, saving at every epoch's end and on Ctrl-C.
-
-    Args:
-        trainer: new, or the one that `Trainer.resume` brought back.
-        sets: the files.
-        run: the run's folder.
-        length: how far.
-        val: held-out photos for the sample sheets.
-        tell: is called with a line after each epoch.
-
-    Returns:
-        The mean of each term over the last epoch's steps that were run.
-
-    Raises:
-        TrainingError: a term is not finite any more; the last saved state stands.
-        InputError, OutputError: a picture cannot be read, a file cannot be written.
-    """
-    keep_freed_memory()
-    make_folder(run)
-    recipe = trainer.recipe
-    stream = batches(sets, recipe.batch, recipe.size, recipe.seed, start=trainer.step_done)
-    log: list[Terms] = truncate_log(run, trainer.step_done)
-    left = length.total - trainer.step_done
-    with deferred_interrupt() as check_interrupt, progress("train", left) as advance:
-        for terms in _steps(trainer, stream, length):
-            log.append(terms)
-            append_log(run, terms)
-            advance(_brief(terms))
-            if trainer.step_done % length.epoch == 0 or trainer.step_done == length.total:
-                trainer.save(run)
-                sheet = run / SAMPLES / f"{trainer.step_done:07d}.jpg"
-                write_samples(trainer.generator, trainer.device, val, sheet)
-                tell(f"step {trainer.step_done} of {length.total}: {_brief(terms)}")
-            try:
-                check_interrupt()
-            except KeyboardInterrupt:
-                trainer.save(run)
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
                 raise
-    return means(log[-length.epoch :])
-
-
-def _steps(trainer: Trainer, stream: Iterator[Batch], length: Plan) -> Iterator[Terms]:
-    while trainer.step_done < length.total:
-        batch = next(stream).to(trainer.device)
-        started = time.perf_counter()
-        initial = trainer.step_done < length.initial
-        terms = trainer.initialise_step(batch) if initial else trainer.step(batch)
-        bad = [name for name, value in terms.items() if not np.isfinite(value)]
-        if bad:
+            recipe = self.recipe
             raise TrainingError(
-                f"step {trainer.step_done}",
-                f"{bad[0]} is not a number any more",
-                "start again from the last saved state with lower learning rates",
+                f"step {self.step_done + 1}",
+                f"out of memory with {recipe.batch} pictures of {recipe.size} pixels",
+                f"raise --accumulate above {recipe.accumulate}, lower --batch or --size, "
+                "or on a GPU try --precision bf16",
+            ) from error
+
+    def _networks(self) -> dict[str, nn.Module]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return networks if self.ema is None else {**networks, "ema": self.ema}
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a run needs to go on to the same bytes, as copies in the CPU's memory."""
+        tensors = {
+            f"{prefix}.{name}": value
+            for prefix, network in self._networks().items()
+            for name, value in network.state_dict().items()
+        }
+        tensors |= adam_tensors(self.adam_g, "adam_g") | adam_tensors(self.adam_d, "adam_d")
+        tensors["step"] = torch.tensor(self.step_done)
+        return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Go on where `state` stood; the tensors are copied.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: they are not of this recipe's networks.
+        """
+        for prefix, network in self._networks().items():
+            start = f"{prefix}."
+            network.load_state_dict(
+                {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
             )
-        trainer.step_done += 1
-        terms["seconds"] = round(time.perf_counter() - started, 3)
-        yield {"step": trainer.step_done, **terms}
+        for prefix, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
+            restore_adam(adam, _laid_out(adam, tensors, prefix), prefix)
+        self.step_done = int(tensors["step"])
 
 
-def _brief(terms: Terms) -> str:
-    names = ("content", "gram", "colour", "adversarial", "d")
-    return " ".join(f"{name} {terms[name]:.3g}" for name in names if name in terms)
+def _adam(network: nn.Module, rate: float, beta1: float) -> torch.optim.Adam:
+    parameters = list(network.parameters())
+    fused = parameters[0].device.type in {"cpu", "cuda"}
+    return torch.optim.Adam(parameters, rate, (beta1, 0.999), fused=fused)
+
+
+def _compiled(network: nn.Module) -> nn.Module:
+    # A program for each size of batch: D sees four sets and one, F two and one.
+    compiled: nn.Module = torch.compile(network, dynamic=False)  # type: ignore[assignment]  # it stays a module
+    return compiled
+
+
+def _laid_out(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Adam's tensors as copies in its parameters' layout: a fused step goes by memory order."""
+    kept: dict[str, Tensor] = {}
+    if not any(name.startswith(f"{prefix}.") for name in tensors):
+        return kept  # it has not made a step yet
+    for index, parameter in enumerate(adam.param_groups[0]["params"]):
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            name = f"{prefix}.{index}.{key}"
+            value = tensors[name]
+            like = value if key == "step" else parameter
+            if like.shape != value.shape:
+                raise ValueError(f"{name} is {tuple(value.shape)}, not {tuple(like.shape)}")
+            kept[name] = torch.empty_like(like, requires_grad=False).copy_(value)
+    return kept
+
+
+def _load_built_in(generator: nn.Module, name: str) -> None:
+    path = ASSETS / f"{name.replace('-', '_')}_init.safetensors"
+    if not path.is_file():
+        raise TrainingError(name, "has no built-in initialisation", "say --init scratch")
+    load_tensors(generator, path)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA has an error of its own; on the CPU only the words tell."""
+    words = ("DefaultCPUAllocator", "not enough memory", "out of memory", "bad_alloc")
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or any(word in str(error) for word in words)
+
+
+def _weighted(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+def _add(sums: dict[str, Tensor], terms: dict[str, Tensor], share: float) -> None:
+    for name, term in terms.items():
+        sums[name] = sums.get(name, 0) + share * term.detach()

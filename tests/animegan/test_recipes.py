@@ -1,0 +1,131 @@
+import pytest
+from pydantic import ValidationError
+
+from animegan.errors import TrainingError
+from animegan.recipes import FEATURE_SCALE, METHODS, Recipe, make_recipe
+
+VGG19 = {"features": "vgg19"}
+G_TERMS = ("content", "gram", "colour", "tv")
+D_TERMS = ("real", "fake", "gray", "smooth")
+
+
+def of(recipe, names):
+    return tuple(getattr(recipe, name) for name in names)
+
+
+def test_the_default_recipe_is_animegans_paper():
+    recipe = Recipe()
+    assert of(recipe, ("adversarial", *G_TERMS)) == (300, 1.5, 3, 10, 0)
+    assert of(recipe, D_TERMS) == (1, 1, 1, 0.1)
+    assert of(recipe, ("batch", "size", "init_epochs", "epochs")) == (4, 256, 1, 100)
+    assert of(recipe, ("init_lr", "generator_lr", "discriminator_lr")) == (1e-4, 8e-5, 1.6e-4)
+    assert of(recipe, ("beta1", "training_rate", "gan_loss")) == (0.5, 1, "lsgan")
+    assert make_recipe(given=VGG19) == Recipe(features="vgg19")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_paper_has_what_only_we_add(method):
+    recipe = make_recipe(method)
+    extras = ("flip", "jitter", "diffaugment", "label_smoothing", "stability", "clip", "ema")
+    assert not any(of(recipe, extras))
+    assert of(recipe, ("late_fake", "accumulate", "precision", "compile")) == (1, 1, "fp32", False)
+
+
+@pytest.mark.parametrize(
+    ("preset", "terms", "d_terms"),
+    [
+        ("hayao", (1.5, 2.5, 15, 1), (1.2, 1.2, 1.2, 0.8)),
+        ("shinkai", (1.2, 2.0, 10, 1), (1.7, 1.7, 1.7, 1.0)),
+        ("paprika", (2.0, 0.6, 50, 0.1), (1.0, 1.0, 1.0, 0.005)),
+    ],
+)
+@pytest.mark.parametrize(("method", "batch"), [("animeganv2", 12), ("animeganv2-lite", 20)])
+def test_animeganv2s_table_of_presets(method, batch, preset, terms, d_terms):
+    recipe = make_recipe(method, preset, given=VGG19)
+    assert of(recipe, G_TERMS) == terms
+    assert of(recipe, D_TERMS) == d_terms
+    assert of(recipe, ("generator", "discriminator", "batch")) == (method, "animeganv2", batch)
+    assert of(recipe, ("init_lr", "generator_lr", "discriminator_lr")) == (2e-4, 2e-5, 4e-5)
+    assert recipe.adversarial == 300
+    assert recipe.init_epochs + recipe.epochs == 101
+
+
+def test_animegans_presets_are_the_authors_advice():
+    assert make_recipe("animegan", "hayao", given=VGG19) == make_recipe("animegan", given=VGG19)
+    assert make_recipe("animegan", "shinkai", given=VGG19).content == 1.1
+    paprika = make_recipe("animegan", "paprika", given=VGG19)
+    assert 1.1 <= paprika.gram / 3 <= 1.3
+    assert paprika.chroma > 1
+
+
+def test_cartoongans_recipes():
+    paper = make_recipe("cartoongan", given=VGG19)
+    assert paper.generator_weights() == {"adversarial": 1, "content": 10}
+    assert paper.discriminator_weights() == {"real": 1, "fake": 1, "smooth": 1}
+    assert of(paper, ("gan_loss", "smooth_set", "init_epochs")) == ("log", "colour", 10)
+    report = make_recipe("cartoongan-reproduction", given=VGG19)
+    assert report.batch == 8
+    assert report.init_epochs + report.epochs == 100
+    assert of(report, ("init_lr", "generator_lr", "discriminator_lr")) == (2e-4, 2e-4, 2e-4)
+
+
+def test_a_preset_that_a_method_lacks_is_named():
+    with pytest.raises(TrainingError, match="cartoongan: has no preset hayao; its presets: none"):
+        make_recipe("cartoongan", "hayao")
+
+
+def test_another_feature_network_scales_the_papers_weights():
+    scale = FEATURE_SCALE["vgg16"]
+    recipe = make_recipe("animegan", "shinkai")
+    assert recipe.content == pytest.approx(1.1 * scale["content"])
+    assert recipe.gram == pytest.approx(3 * scale["gram"])
+    assert recipe.colour == pytest.approx(10 * scale["colour"])
+    assert recipe.adversarial == 300
+    assert make_recipe("cartoongan").gram == 0
+
+
+def test_what_the_user_gives_beats_all_else_as_it_stands():
+    given = {"gram": 7, "colour": 50, "method": "animegan"}
+    recipe = make_recipe("animegan", "paprika", without=["gram", "tv"], given=given)
+    assert (recipe.gram, recipe.colour) == (7, 50)
+
+
+@pytest.mark.parametrize("term", ["adversarial", "content", "gram", "colour"])
+def test_an_ablation_leaves_a_term_of_the_generator_out(term):
+    whole, without = make_recipe(), make_recipe(without=[term])
+    assert set(whole.generator_weights()) - set(without.generator_weights()) == {term}
+
+
+@pytest.mark.parametrize("term", ["gray", "smooth"])
+def test_an_ablation_leaves_a_term_of_the_discriminator_out(term):
+    whole, without = make_recipe(), make_recipe(without=[term])
+    assert set(whole.discriminator_weights()) - set(without.discriminator_weights()) == {term}
+
+
+def test_the_weight_of_painted_photos_rises_over_the_last_half():
+    recipe = Recipe(late_fake=5, fake=1.2)
+    rise = [recipe.discriminator_weights(at)["fake"] / 300 for at in (0, 0.5, 0.75, 1)]
+    assert rise == pytest.approx([1.2, 1.2, 1.2 * 3, 1.2 * 5])
+    others = [recipe.discriminator_weights(at)["gray"] for at in (0, 1)]
+    assert others == [300, 300]
+
+
+def test_the_discriminator_has_no_terms_without_the_adversarial_game():
+    assert Recipe(adversarial=0).discriminator_weights(1) == {}
+
+
+def test_the_built_in_initialisation_is_the_default_with_vgg16_alone():
+    assert Recipe().initialisation_epochs() == 0
+    assert Recipe(init="scratch").initialisation_epochs() == 1
+    assert Recipe(features="vgg19").initialisation_epochs() == 1
+    assert Recipe(features="vgg19", init="builtin").initialisation_epochs() == 0
+
+
+def test_a_recipe_that_learns_nothing_is_refused():
+    with pytest.raises(ValidationError, match="nothing would be learned"):
+        make_recipe(without=["adversarial", "content", "gram", "colour"])
+
+
+def test_more_parts_than_pictures_are_refused():
+    with pytest.raises(ValidationError, match="batch of 4 cannot be computed in 5 parts"):
+        Recipe(accumulate=5)
