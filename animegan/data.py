@@ -1,30 +1,51 @@
-"""The sets as a seeded stream of batches.
+"""The sets as a seeded stream of batches that a training step never waits for.
 
-Three independent shuffles run side by side: p, (a, x) with x the gray of that very a, and y. Which
-pictures a step sees depends on the seed and the step's number alone, so that a resumed run sees
-what an uninterrupted one would have seen.
+Three independent shuffles run side by side: p, (a, x) with x the gray of that very a, and y or e.
+Which pictures a step sees, and which part of them, depends on the seed and the step's number
+alone: not on threads, on what is cached, or on how many processes share a batch. So a resumed run
+sees what an uninterrupted one would have seen.
 """
 
+import functools
+import os
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from animegan.errors import TrainingError
-from animegan.tensors import to_tensor
-from animeprep.boxes import Box
-from animeprep.dataset import GRAY, PHOTO, SMOOTH, SMOOTH_GRAY, STYLE, VERB_OF, Dataset, made_name
+from animegan.pictures import PictureStore, Source, random_square, room_for_pictures
+from animegan.recipes import Recipe
+from animegan.tensors import to_batch
+from animeprep.boxes import Picture
+from animeprep.dataset import (
+    GRAY,
+    PHOTO,
+    SMOOTH,
+    SMOOTH_GRAY,
+    STYLE,
+    STYLE_VAL,
+    VAL,
+    VERB_OF,
+    Dataset,
+    made_name,
+)
 from animeprep.errors import DatasetError
-from animeprep.images import read_rgb, scale_short_side
+from animeprep.files import sha256
+from animeprep.images import list_images
 
-_READERS = 2
-_AHEAD = 4
-_PHOTO, _STYLE, _SMOOTH = range(3)
+#: Reading threads at most.
+_READERS = 8
+#: Steps that are read ahead beside those that the threads are at.
+_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -33,32 +54,51 @@ class Sets:
 
     Attributes:
         photo: p.
-        style: a, and for each its x.
-        smooth_gray: y.
+        style: a, and for each its x, or None where the recipe needs none.
+        smooth: y, or e where the recipe shows D edge-smoothed pictures in colour.
+        val: held-out photos; there may be none.
+        style_val: held-out style pictures; there may be none.
     """
 
     photo: list[Path]
-    style: list[tuple[Path, Path]]
-    smooth_gray: list[Path]
+    style: list[tuple[Path, Path | None]]
+    smooth: list[Path]
+    val: list[Path]
+    style_val: list[Path]
+
+    def fingerprint(self) -> str:
+        """12 hex digits over names and sizes of the files trained on, wherever they lie."""
+        style = [path for pair in self.style for path in pair if path is not None]
+        files = [*self.photo, *style, *self.smooth]
+        lines = (f"{path.parent.name}/{path.name} {path.stat().st_size}\n" for path in files)
+        return sha256("".join(lines).encode(errors="surrogateescape"))[:12]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's pictures, each N×3×size×size in [-1, 1]; x and y have three equal channels."""
+    """One step's pictures on the device, each float N×3×size×size in [-1, 1], channels last.
+
+    Attributes:
+        photo: p.
+        anime: a.
+        gray: x, its three channels equal; None where the recipe needs none.
+        smooth: y, its three channels equal; or e, in colour.
+    """
 
     photo: Tensor
     anime: Tensor
-    gray: Tensor
-    smooth_gray: Tensor
+    gray: Tensor | None
+    smooth: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same on another device, channels last."""
-        tensors = (getattr(self, field.name) for field in fields(self))
-        return Batch(*(t.to(device, memory_format=torch.channels_last) for t in tensors))
+    def parts(self, n: int) -> list["Batch"]:
+        """The batch in n parts of equal size but for the last; fewer where there are fewer."""
+        photo, anime, smooth = (t.chunk(n) for t in (self.photo, self.anime, self.smooth))
+        gray = [None] * len(photo) if self.gray is None else self.gray.chunk(n)
+        return [Batch(*part) for part in zip(photo, anime, gray, smooth, strict=True)]
 
 
-def find_sets(dataset: Dataset) -> Sets:
-    """The sets of a dataset folder.
+def find_sets(dataset: Dataset, recipe: Recipe) -> Sets:
+    """The sets of a dataset folder that a recipe trains on.
 
     Raises:
         DatasetError: one is missing or incomplete; the message names the verb that makes it.
@@ -66,10 +106,14 @@ def find_sets(dataset: Dataset) -> Sets:
     style = dataset.pictures(STYLE)
     smooth = dataset.pictures(SMOOTH)
     photo = dataset.pictures(PHOTO)
-    x = _partners(dataset, style, GRAY)
     _partners(dataset, style, SMOOTH)
-    y = _partners(dataset, smooth, SMOOTH_GRAY)
-    return Sets(photo, list(zip(style, x, strict=True)), y)
+    gray: Sequence[Path | None] = [None] * len(style)
+    if recipe.gray or recipe.gram:
+        gray = _partners(dataset, style, GRAY)
+    if recipe.smooth_set == "gray":
+        smooth = _partners(dataset, smooth, SMOOTH_GRAY)
+    val, style_val = (list_images(dataset.root / folder) for folder in (VAL, STYLE_VAL))
+    return Sets(photo, list(zip(style, gray, strict=True)), smooth, val, style_val)
 
 
 def _partners(dataset: Dataset, pictures: list[Path], folder: str) -> list[Path]:
@@ -101,74 +145,144 @@ def steps_per_epoch(sets: Sets, batch: int) -> int:
     return max(len(sets.photo), len(sets.style)) // batch
 
 
-class _Shuffle:
-    """An endless sequence over n items: one random order after the other."""
-
-    def __init__(self, items: int, seed: int, stream: int) -> None:
-        self.items, self.seed, self.stream = items, seed, stream
-        self._round, self._order = -1, np.empty(0, np.int64)
-
-    def __getitem__(self, position: int) -> int:
-        turn, place = divmod(position, self.items)
-        if turn != self._round:
-            rng = np.random.default_rng((self.seed, self.stream, turn))
-            self._round, self._order = turn, rng.permutation(self.items)
-        return int(self._order[place])
-
-
-def batches(sets: Sets, batch: int, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+class Batches:
     """The batches of steps start, start + 1, … without end, read ahead by threads.
+
+    Larger pictures are cropped at random, smaller ones enlarged. A broken one is left out: the next
+    in that set's order takes its place. Decoded pictures stay in memory as far as a quarter of what
+    is free allows, 8 GiB at most; then nothing is decoded any more after the first epoch.
 
     Args:
         sets: the files.
-        batch: pictures of each set in a batch.
-        size: side of the pictures; larger ones are cropped at random, smaller ones enlarged.
-        seed: another seed gives another order.
+        recipe: says batch, size, seed, flip and jitter.
+        device: where the batches go.
         start: the first step.
+        rank: which slice of each batch is this process's.
+        world: how many processes share a batch.
+
+    Attributes:
+        waited: seconds that `next` has waited for readers so far.
 
     Raises:
-        PictureError: a picture cannot be read.
+        TrainingError: a batch cannot be shared evenly; or, from `next`, all pictures of a set are
+            broken.
     """
-    photo = _Shuffle(len(sets.photo), seed, _PHOTO)
-    style = _Shuffle(len(sets.style), seed, _STYLE)
-    smooth = _Shuffle(len(sets.smooth_gray), seed, _SMOOTH)
 
-    def files(step: int) -> list[tuple[Path, tuple[int, ...]]]:
-        """Twelve files for a batch of four, each with the seed of its crop."""
-        found: list[tuple[Path, tuple[int, ...]]] = []
-        for position in range(step * batch, (step + 1) * batch):
-            anime, gray = sets.style[style[position]]
-            found += [
-                (sets.photo[photo[position]], (seed, _PHOTO, position)),
-                (anime, (seed, _STYLE, position)),
-                (gray, (seed, _STYLE, position)),
-                (sets.smooth_gray[smooth[position]], (seed, _SMOOTH, position)),
-            ]
-        return found
+    def __init__(
+        self,
+        sets: Sets,
+        recipe: Recipe,
+        device: torch.device,
+        *,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if recipe.batch % world:
+            raise TrainingError(
+                "batch", f"{recipe.batch} cannot be shared by {world} processes", "change --batch"
+            )
+        self.waited = 0.0
+        self._recipe, self._device, self._rank = recipe, device, rank
+        self._pictures = recipe.batch // world
+        self._store = PictureStore(room_for_pictures() // world)
+        self._streams = [
+            _Stream(name, sources, number, recipe, self._store)
+            for number, (name, sources) in enumerate(_sources(sets, recipe).items())
+        ]
+        readers = min(_cores(), _READERS)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="batch")
+        self._ahead = readers + _AHEAD
+        self._waiting: deque[Future[Tensor]] = deque()
+        self._step = start
 
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="batch") as readers:
-        waiting: deque[Future[Batch]] = deque()
-        step = start
-        while True:
-            while len(waiting) < _AHEAD:
-                waiting.append(readers.submit(_load, files(step), size))
-                step += 1
-            yield waiting.popleft().result()
+    @property
+    def problems(self) -> list[str]:
+        """One line for each broken picture that was met, ordered."""
+        return sorted(self._store.broken.values())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the threads."""
+        self._readers.shutdown(cancel_futures=True)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        while len(self._waiting) < self._ahead:
+            self._waiting.append(self._readers.submit(self._load, self._step))
+            self._step += 1
+        started = time.perf_counter()
+        pictures = self._waiting.popleft().result()
+        self.waited += time.perf_counter() - started
+        photo, anime, *gray, smooth = to_batch(pictures, self._device).split(self._pictures)
+        return Batch(photo, anime, gray[0] if gray else None, smooth)
+
+    def _load(self, step: int) -> Tensor:
+        """A step's pictures of this process, uint8 (sets·N)×size×size×3, set after set."""
+        first = step * self._recipe.batch + self._rank * self._pictures
+        cut: list[Picture] = []
+        for stream in self._streams:
+            drawn = (stream.draw(first + place) for place in range(self._pictures))
+            cut += (picture for kind in zip(*drawn, strict=True) for picture in kind)
+        side, pinned = self._recipe.size, self._device.type == "cuda"
+        pictures = torch.empty((len(cut), side, side, 3), dtype=torch.uint8, pin_memory=pinned)
+        for target, picture in zip(pictures.numpy(), cut, strict=True):
+            target[:] = picture
+        return pictures
 
 
-def _load(files: list[tuple[Path, tuple[int, ...]]], size: int) -> Batch:
-    tensors = [_read(path, seed, size) for path, seed in files]
-    return Batch(*(torch.cat(tensors[kind::4]) for kind in range(4)))
+def _sources(sets: Sets, recipe: Recipe) -> dict[str, list[list[Source]]]:
+    """By set what is drawn together: p; a and its x; y or e."""
+    pairs = [(Source(anime), gray) for anime, gray in sets.style]
+    return {
+        "photo": [[Source(path)] for path in sets.photo],
+        "style": [[a] if x is None else [a, Source(x, gray=True)] for a, x in pairs],
+        "smooth": [[Source(path, gray=recipe.smooth_set == "gray")] for path in sets.smooth],
+    }
 
 
-def _read(path: Path, seed: tuple[int, ...], size: int) -> Tensor:
-    """One picture at the training size; the same seed crops x where it crops a."""
-    picture = read_rgb(path)
-    if min(picture.shape[:2]) < size:
-        picture = scale_short_side(picture, size)
-    height, width = picture.shape[:2]
-    if (height, width) != (size, size):
-        rng = np.random.default_rng(seed)
-        top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
-        picture = Box(int(top), int(left), size, size).cut(picture)
-    return to_tensor(picture)
+class _Stream:
+    """An endless sequence over a set: one random order after the other, a random square of each."""
+
+    def __init__(
+        self,
+        name: str,
+        sources: list[list[Source]],
+        number: int,
+        recipe: Recipe,
+        store: PictureStore,
+    ) -> None:
+        self.name, self.sources, self.store, self.recipe = name, sources, store, recipe
+        self.seed = (recipe.seed, number)
+        self._order = functools.lru_cache(maxsize=2)(self._shuffled)
+
+    def _shuffled(self, turn: int) -> NDArray[np.int64]:
+        return np.random.default_rng((*self.seed, turn)).permutation(len(self.sources))
+
+    def draw(self, position: int) -> list[Picture]:
+        """What is drawn together at a position, cut alike, size×size×3.
+
+        Raises:
+            TrainingError: all pictures of the set are broken.
+        """
+        turn, place = divmod(position, len(self.sources))
+        for index in np.roll(self._order(turn), -place):
+            found = [self.store.read(source) for source in self.sources[index]]
+            pictures = [picture for picture in found if picture is not None]
+            if len(pictures) == len(found):
+                draws = np.random.default_rng((*self.seed, position, 1)).random(4)
+                return [random_square(picture, self.recipe, draws) for picture in pictures]
+        raise TrainingError(
+            self.name, "none of its pictures can be read", "run `animeprep doctor` on the dataset"
+        )
+
+
+def _cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
