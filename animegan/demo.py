@@ -11,16 +11,13 @@ from pathlib import Path
 from animegan.checkpoint import load_generator
 from animegan.data import find_sets
 from animegan.features import load_features
+from animegan.fit import fit
+from animegan.plan import plan
 from animegan.recipes import Recipe
-from animegan.run import STATE_FILE, read_log
+from animegan.run import LOG_FILE, PAGE, read_lines
 from animegan.stylize import GENERATOR_FILE, paint, pick_device
 from animegan.tensors import place
-from animegan.trainer import (
-    BUILTIN_INIT,
-    Trainer,
-    fit,
-    plan,
-)
+from animegan.trainer import Trainer
 from animeprep.dataset import (
     CROPS,
     GRAY,
@@ -38,6 +35,8 @@ from animeprep.page import Figure, Section, line_chart, write_page
 from animeprep.pipeline import PrepareSettings, prepare
 
 ASSETS = Path(__file__).parent / "assets" / "demo"
+#: What the generator starts from.
+INITIAL = ASSETS.parent / "animegan_init.safetensors"
 STEPS = 140
 #: The paper's recipe, but for what minutes on a CPU ask for: small crops, higher rates, and a
 #: colour weight that has a say beside VGG16's features (docs/animegan.md).
@@ -88,17 +87,13 @@ def run_demo(out: Path, *, dry_run: bool = False) -> Iterator[Summary]:
 
 
 def _train(dataset: Dataset, run: Path) -> Summary:
-    device = pick_device()
-    trainer = Trainer(RECIPE, load_features(RECIPE.features), device)
-    if (run / STATE_FILE).exists():
-        trainer.resume(run)
-    before = trainer.step_done
-    sets = find_sets(dataset)
-    length = plan(RECIPE, sets, STEPS)
-    means = fit(trainer, sets, run, length, list_images(dataset.root / VAL))
+    sets = find_sets(dataset, RECIPE)
+    trainer = Trainer(RECIPE, load_features(RECIPE.features), pick_device())
+    outcome = fit(trainer, sets, run, plan(RECIPE, sets, STEPS, STEPS))
     summary = Summary("train")
-    summary.counts["steps made"] = trainer.step_done - before
-    summary.figures = {"run": str(run), **means}
+    summary.counts["steps made"] = outcome.made
+    summary.problems = outcome.problems
+    summary.figures = {"run": str(run), "page": str(run / PAGE), **outcome.terms}
     return summary
 
 
@@ -106,7 +101,7 @@ def _paint(dataset: Dataset, run: Path, folder: Path) -> Iterator[list[Figure]]:
     """Rows of: a held-out photo, as the initialisation draws it, as the trained generator does."""
     device = pick_device()
     initial, trained = (
-        place(load_generator(file)[0], device) for file in (BUILTIN_INIT, run / GENERATOR_FILE)
+        place(load_generator(file)[0], device) for file in (INITIAL, run / GENERATOR_FILE)
     )
     for path in list_images(dataset.root / VAL):
         photo = read_rgb(path)
@@ -183,14 +178,8 @@ def _sheet(pictures: list[Path]) -> list[Figure]:
 
 
 def _curves(run: Path) -> Section:
-    log = read_log(run)
-    weights = {
-        "content": RECIPE.content,
-        "gram": RECIPE.gram,
-        "colour": RECIPE.colour,
-        "adversarial": RECIPE.adversarial,
-        "d": 1.0,
-    }
+    log = list(read_lines(run / LOG_FILE))
+    weights = {**RECIPE.generator_weights(), "d": 1.0}
     curves = {name: [w * t[name] for t in log if name in t] for name, w in weights.items()}
     return Section(
         "Loss curves",

@@ -1,6 +1,7 @@
 """Ctrl-C between two training steps, never within one.
 
 A step changes D first and then G; stopped in between, a run could not go on to the same bytes.
+SIGTERM, by which schedulers and `docker stop` end a program, is held back likewise.
 """
 
 import contextlib
@@ -11,11 +12,11 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], None]]:
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Hold Ctrl-C back while the block runs; a second one gets through at once.
 
     Yields:
-        A function to call between steps; it raises the KeyboardInterrupt that was held back.
+        Whether somebody asked to stop; to be called between steps.
     """
     asked = threading.Event()
 
@@ -24,15 +25,12 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
         asked.set()
 
-    def check() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-
     if threading.current_thread() is not threading.main_thread():
-        yield check  # signals reach the main thread alone
+        yield asked.is_set  # signals reach the main thread alone
         return
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield check
+        yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

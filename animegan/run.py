@@ -1,98 +1,134 @@
-"""What a run leaves in its folder beside the weights: the log of all terms, sample sheets.
+"""A run's folder: what lies where in it, and the files of lines that grow step by step.
 
-runs/<name>/generator.safetensors   to paint with
-runs/<name>/state.safetensors       to go on from
-runs/<name>/log.jsonl               every term of every step, not weighted
-runs/<name>/samples/                held-out photos before and after
+runs/<name>/recipe.json                          what it is trained with
+runs/<name>/checkpoints/state_0001234.safetensors      to go on from; the last few
+runs/<name>/checkpoints/generator_0001234.safetensors  G then; the last few and the best
+runs/<name>/generator.safetensors                the latest G
+runs/<name>/best.safetensors                     the chosen G, which `stylize` takes
+runs/<name>/log.jsonl                            every term of every step, not weighted
+runs/<name>/metrics.jsonl                        measures on held-out photos, a line for each save
+runs/<name>/speed.jsonl                          wall-clock figures, a line for each save
+runs/<name>/samples/                             held-out photos painted at each save
+runs/<name>/index.html                           all of it to look at
+runs/<name>/judge.safetensors                    the classifier that measures
+
+The same command leaves the same bytes in all of them but `speed.jsonl` and `index.html`, however
+often it was stopped.
 """
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
+import filelock
 
-from animegan.stylize import paint
-from animeprep.boxes import Picture
-from animeprep.files import write_atomic, writing
-from animeprep.images import encode_jpeg, read_rgb, scale_short_side
+from animegan.errors import TrainingError
+from animeprep.files import make_folder, write_changed, writing
 
-STATE_FILE = "state.safetensors"
-LOG_FILE = "log.jsonl"
+CHECKPOINTS = "checkpoints"
+RECIPE_FILE = "recipe.json"
+LOG_FILE, METRICS_FILE, SPEED_FILE = "log.jsonl", "metrics.jsonl", "speed.jsonl"
 SAMPLES = "samples"
-#: Held-out photos in a sample sheet, and their short side.
-_SAMPLES, _SAMPLE_SIDE = 4, 256
+PAGE = "index.html"
 
-Terms = dict[str, float]
-
-
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The terms of every step of a run; a torn last line is passed over."""
-    path = run / LOG_FILE
-    terms = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            terms.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return terms
+Line = dict[str, Any]
 
 
-def truncate_log(run: Path, step: int) -> list[dict[str, Any]]:
-    """Drop the lines after the step that a run goes on from; answer the rest."""
-    kept = [terms for terms in read_log(run) if terms["step"] <= step]
-    write_atomic(run / LOG_FILE, "".join(json.dumps(terms) + "\n" for terms in kept).encode())
-    return kept
+def read_lines(path: Path) -> Iterator[Line]:
+    """The lines of a file of JSON objects; none where it is missing, and no torn one."""
+    for line, _ in _whole_lines(path):
+        yield line
 
 
-def append_log(run: Path, terms: Terms) -> None:
-    """Add the terms of a step.
+class Lines:
+    """A file of JSON lines that only grows.
+
+    What a full disk does not take waits for the next `flush`, and is never written in half.
+
+    Args:
+        path: the file; made where it is missing.
+        keep: lines from the first one that is not to be kept on are cut off.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    path = run / LOG_FILE
-    with writing(path), path.open("a") as file:
-        file.write(json.dumps({name: round(value, 6) for name, value in terms.items()}) + "\n")
+
+    def __init__(self, path: Path, keep: Callable[[Line], bool] = lambda _line: True) -> None:
+        self.path = path
+        self._waiting = b""
+        self._size = 0
+        for line, end in _whole_lines(path):
+            if not keep(line):
+                break
+            self._size = end
+        make_folder(path.parent)
+        with writing(path):
+            path.touch()
+        self.flush()
+
+    def append(self, line: Line) -> None:
+        """Add a line, which `flush` writes."""
+        self._waiting += json.dumps(line).encode() + b"\n"
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OutputError: it cannot be written; it waits on.
+        """
+        with writing(self.path), self.path.open("r+b") as file:
+            file.truncate(self._size)
+            file.seek(self._size)
+            file.write(self._waiting)
+        self._size += len(self._waiting)
+        self._waiting = b""
 
 
-def means(log: list[Terms]) -> Terms:
-    """The mean of each term over some steps.
+def _whole_lines(path: Path) -> Iterator[tuple[Line, int]]:
+    """Each line with the position of its end; up to the first that is none."""
+    if not path.exists():
+        return
+    end = 0
+    with path.open("rb") as file:
+        for text in file:
+            end += len(text)
+            try:
+                line = json.loads(text)
+            except ValueError:
+                return
+            if not (text.endswith(b"\n") and isinstance(line, dict)):
+                return
+            yield line, end
 
-    >>> means([{"step": 1, "g": 2.0}, {"step": 2, "g": 4.0}])
-    {'g': 3.0}
-    """
-    names = sorted({name for terms in log for name in terms} - {"step"})
-    values = {name: [terms[name] for terms in log if name in terms] for name in names}
-    return {name: round(float(np.mean(some)), 4) for name, some in values.items()}
 
-
-def write_samples(generator: nn.Module, device: torch.device, val: list[Path], path: Path) -> None:
-    """A sheet of the first held-out photos, before above after.
-
-    Args:
-        generator: G on `device`; it is left in training mode.
-        device: where to compute.
-        val: held-out photos; without any, no sheet is written.
-        path: the JPEG file.
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON that people can read.
 
     Raises:
-        PictureError: a photo cannot be read.
-        OutputError: the sheet cannot be written.
+        OutputError: it cannot be written.
     """
-    pictures = [scale_short_side(read_rgb(photo), _SAMPLE_SIDE) for photo in val[:_SAMPLES]]
-    if not pictures:
-        return
-    generator.eval()
-    pairs = [np.vstack((picture, paint(generator, picture, device))) for picture in pictures]
-    generator.train()
-    height = max(pair.shape[0] for pair in pairs)
-    sheet: Picture = np.hstack([_pad_to(pair, height) for pair in pairs])
-    write_atomic(path, encode_jpeg(sheet, 92))
+    write_changed(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def _pad_to(picture: Picture, height: int) -> Picture:
-    missing = height - picture.shape[0]
-    return np.pad(picture, ((0, missing), (0, 0), (0, 0)), constant_values=255)
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Let no other training work on a run meanwhile; a killed one's lock is no lock.
+
+    Raises:
+        TrainingError: another one is at work.
+        OutputError: the folder cannot be written.
+    """
+    lock = filelock.FileLock(make_folder(run) / ".lock")
+    with writing(run):
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise TrainingError(
+                run, "another training is at work on this run", "wait for it, or say another --name"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -34,8 +34,10 @@ VERBS = {
     "doctor": ("animeprep.set_cli:doctor", "Check the dataset and say what to run next."),
     "export-set": ("animeprep.set_cli:export_set", "Write the sets for another trainer."),
     "import-set": ("animeprep.set_cli:import_set", "Take pictures of another trainer's set."),
-    "train": ("animegan.cli:train", "Train AnimeGAN on the dataset."),
+    "train": ("animegan.train_cli:train", "Train AnimeGAN, v2 or CartoonGAN on the dataset."),
     "stylize": ("animegan.cli:stylize", "Paint pictures and folders of pictures."),
+    "evaluate": ("animegan.cli:evaluate", "Measure how anime any method's pictures look."),
+    "table": ("animegan.cli:table", "Tell size, arithmetic and speed of the networks."),
 }
 
 

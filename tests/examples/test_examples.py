@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from animegan.checkpoint import load_generator
+from animegan.models import GENERATORS
 from animeprep.film import Decoding, Selection, pictures, probe
 from animeprep.images import read_rgb, write_png
 
@@ -23,12 +25,28 @@ def test_the_initialisation_trains_and_is_a_generator(tmp_path, monkeypatch):
     write_png(tmp_path / "pictures" / "a.png", rng.integers(0, 256, (80, 90, 3), dtype=np.uint8))
     phases = (
         train_init.Phase(steps=1, size=32, permuted=1.0, rate=1e-4),
-        train_init.Phase(steps=1, size=40, permuted=0.0, rate=1e-4),
+        train_init.Phase(steps=1, size=40, permuted=0.0, rate=1e-4, flat=True, content=False),
     )
     out = tmp_path / "init.safetensors"
-    train_init.train(tmp_path / "pictures", out, phases, None)
+    train_init.train(tmp_path / "pictures", out, phases, "animeganv2-lite")
     assert load_generator(out)[1].step == 2
-    train_init.train(tmp_path / "pictures", out, phases[-1:], out)
+    train_init.train(tmp_path / "pictures", out, phases[-1:], "animeganv2-lite", out)
+
+
+@pytest.mark.parametrize(("network", "likeness"), [("cartoongan", 0.98), ("animeganv2", 0.9)])
+def test_a_generator_redraws_before_any_training(network, likeness, monkeypatch):
+    identity = load("identity", monkeypatch)
+    torch.manual_seed(0)
+    generator = GENERATORS[network]()
+    identity.start_as_identity(generator)
+    photo = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 3, 3) - 0.5, size=(48, 48), mode="bicubic"
+    )
+    with torch.no_grad():
+        painted = generator(photo).atanh()
+    for channel in range(3):
+        pair = torch.stack([photo[0, channel, 8:-8].ravel(), painted[0, channel, 8:-8].ravel()])
+        assert torch.corrcoef(pair)[0, 1] > likeness
 
 
 @pytest.mark.slow

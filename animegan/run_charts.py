@@ -1,0 +1,160 @@
+"""The curves of a run's page: measures with their intervals, loss terms with their weights."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from animegan.judge import MEANINGS
+from animegan.recipes import Recipe
+from animegan.run import LOG_FILE, Line, read_lines
+from animeprep.charts import Chart, Curve
+from animeprep.page import Section, Table
+
+#: Points of a loss curve, at most; each is a mean.
+_POINTS = 300
+#: The terms of L_D; their weights have the adversarial one as a factor.
+_OF_D = ("real", "fake", "gray", "smooth")
+
+Points = Sequence[tuple[float, float]]
+
+
+def measures_section(metrics: Sequence[Line], best: int | None) -> Section | None:
+    """A chart for each measure, with its interval and the chosen step; None without any.
+
+    Args:
+        metrics: the lines of `metrics.jsonl`.
+        best: the chosen step.
+    """
+    if not metrics:
+        return None
+    names = list(metrics[-1]["measures"])
+    panels = [_measure_chart(name, metrics, best) for name in names]
+    chosen = next((line for line in metrics if line["step"] == best), None)
+    columns = {f"step {line['step']:,}": line["measures"] for line in (metrics[0], metrics[-1])}
+    if chosen:
+        columns = {f"chosen: step {best:,}": chosen["measures"], **columns}
+    rows = [[name, *(_interval(one.get(name)) for one in columns.values())] for name in names]
+    return Section(
+        "Measures",
+        "On the held-out photos, painted at each save; the band is the 95 % interval over the "
+        "photos, the upright line the chosen step. These choose the step; losses do not.",
+        panels=panels,
+        tables=[Table(["measure", *columns], rows, "In figures", folded=True)],
+        anchor="measures",
+    )
+
+
+def _interval(values: Sequence[float] | None) -> str:
+    return "–" if values is None else f"{values[0]:.4g}  ({values[1]:.3g} … {values[2]:.3g})"
+
+
+def _measure_chart(name: str, metrics: Sequence[Line], best: int | None) -> Chart:
+    lines = [line for line in metrics if _finite(line["measures"].get(name))]
+    value, low, high = (
+        [(line["step"], line["measures"][name][part]) for line in lines] for part in range(3)
+    )
+    band = [*low, *reversed(high)]
+    curves = {"95 %": ("others", band), "value": ("after", value)}
+    if best is not None and band:
+        heights = [y for _, y in band]
+        curves["chosen"] = ("bound", [(best, min(heights)), (best, max(heights))])
+    return _chart(name, curves, f"step · {MEANINGS.get(name, name)}")
+
+
+def _finite(values: Sequence[float] | None) -> bool:
+    return values is not None and all(map(math.isfinite, values))
+
+
+def losses_section(run: Path, recipe: Recipe, total: int) -> Section | None:
+    """Each term as it enters the loss, averaged over neighbouring steps; None without any.
+
+    Args:
+        run: the run's folder.
+        recipe: says the weights.
+        total: steps of the whole run.
+    """
+    curves = _averaged(read_lines(run / LOG_FILE), max(1, total // _POINTS))
+    weighted = {
+        name: [(x, _weight(recipe, name) * y) for x, y in points]
+        for name, points in curves.items()
+        if name not in {"g", "d"} and _weight(recipe, name) > 0
+    }
+    parts: list[Section] = []
+    for title, names in (
+        ("Generator", [name for name in weighted if name not in _OF_D]),
+        ("Discriminator", [name for name in weighted if name in _OF_D]),
+    ):
+        drawn = {name: (f"c{number % 6}", weighted[name]) for number, name in enumerate(names)}
+        if drawn:
+            parts.append(Section(title, chart=_chart("", drawn, log_scale=True)))
+    if not parts:
+        return None
+    return Section(
+        "Loss terms",
+        "Each with its weight, on a logarithmic scale. They say that training is alive and which "
+        "term has a say, not how the pictures look.",
+        parts=parts,
+        anchor="losses",
+    )
+
+
+def _weight(recipe: Recipe, name: str) -> float:
+    own = float(getattr(recipe, name, 0))
+    return own * recipe.adversarial if name in _OF_D else own
+
+
+def _averaged(log: Iterable[Line], width: int) -> dict[str, list[tuple[float, float]]]:
+    """Means of each term over blocks of `width` steps, with the block's last step.
+
+    >>> _averaged([{"step": 1, "g": 2.0}, {"step": 2, "g": 4.0}, {"step": 3, "g": 1.0}], 2)
+    {'g': [(2, 3.0), (3, 1.0)]}
+    """
+    sums: dict[str, dict[int, list[float]]] = {}
+    for line in log:
+        terms = {} if "rate_factor" in line else line
+        for name, value in terms.items():
+            if name != "step":
+                block = sums.setdefault(name, {}).setdefault((line["step"] - 1) // width, [0, 0, 0])
+                block[0] += value
+                block[1] += 1
+                block[2] = line["step"]
+    return {
+        name: [(last, total / count) for total, count, last in blocks.values()]
+        for name, blocks in sums.items()
+    }
+
+
+def _chart(
+    title: str,
+    curves: Mapping[str, tuple[str, Points]],
+    x_label: str = "step",
+    *,
+    log_scale: bool = False,
+) -> Chart:
+    """Curves name → (kind, points) over the steps from 0."""
+    scale = math.log10 if log_scale else float
+    points = {name: [(x, scale(y)) for x, y in some if y > 0 or not log_scale]
+              for name, (_, some) in curves.items()}  # fmt: skip
+    everything = [point for some in points.values() for point in some]
+    right = max((x for x, _ in everything), default=0) or 1
+    low, high = _span([y for _, y in everything])
+
+    def up(y: float) -> float:
+        return 100 * (y - low) / (high - low)
+
+    def place(x: float, y: float) -> str:
+        return f"{100 * x / right:.2f},{abs(100 - up(y)):.2f}"
+
+    drawn = [
+        Curve(name, " ".join(place(x, y) for x, y in points[name]), kind)
+        for name, (kind, _) in curves.items()
+    ]
+    decades = [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
+    at = decades if log_scale and len(decades) > 1 else [low, (low + high) / 2, high]
+    ticks = [(up(y), f"{10**y if log_scale else y:.3g}") for y in at]
+    return Chart(title, drawn, x_label, [(0, "0"), (100, f"{right:,.0f}")], ticks)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values, default=0), max(values, default=1)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)

@@ -1,0 +1,209 @@
+"""A run's page: held-out photos through time, measures, loss curves, the chosen step and why.
+
+One self-contained file; while training goes on it loads itself anew.
+"""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from animegan.plan import Plan
+from animegan.recipes import Recipe
+from animegan.run import LOG_FILE, METRICS_FILE, PAGE, SAMPLES, SPEED_FILE, read_lines
+from animegan.run_charts import losses_section, measures_section
+from animegan.verdict import Choice
+from animeprep.files import write_atomic
+from animeprep.images import read_rgb, thumbnail
+from animeprep.page import Figure, Section, Table
+
+#: Steps that the slider goes through, and that are shown beside each other, at most.
+_SHOWN, _BESIDE = 24, 6
+#: Side of the small pictures.
+_THUMBNAIL = 200
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is.
+
+    Attributes:
+        step: steps done.
+        length: of the run.
+        choice: the best step, if one is chosen already.
+        alarms: one sentence each.
+        problems: one line for each broken file.
+    """
+
+    step: int
+    length: Plan
+    choice: Choice | None = None
+    alarms: Sequence[str] = ()
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """A held-out photo and its paintings as data URLs."""
+
+    number: int
+    width: int
+    height: int
+    source: str
+    painted: Sequence[str]
+
+
+def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
+    """Write `index.html` from what lies in the run's folder.
+
+    Args:
+        run: the run's folder.
+        recipe: what it is trained with.
+        standing: how far it is.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    best = standing.choice.step if standing.choice else None
+    metrics = list(read_lines(run / METRICS_FILE))
+    painted = _painted_steps(run)
+    shown = _spread(painted, _SHOWN, best)
+    sections = [
+        _through_time(run, _spread(painted, _BESIDE, best), best),
+        measures_section(metrics, best),
+        losses_section(run, recipe, standing.length.total),
+        _facts(run, recipe, standing),
+    ]
+    scripts = [_text("page.js"), _text("run.js")]
+    page = _environment().get_template("run.html").render(
+        title=f"{run.resolve().name}: {recipe.method}",
+        lead=_lead(run, standing),
+        chosen=f"step {best:,}: {standing.choice.why}" if standing.choice else "",
+        alarms=standing.alarms,
+        running=standing.step < standing.length.total,
+        photos=_photos(run, shown),
+        steps=[_called(step, best, shown[-1]) for step in shown],
+        shown=max(0, len(shown) - 1),
+        sections=[one for one in sections if one is not None],
+        scripts=scripts,
+    )  # fmt: skip
+    write_atomic(run / PAGE, page.encode(errors="replace"))
+
+
+@functools.cache
+def _environment() -> Environment:
+    return Environment(
+        autoescape=True,
+        loader=ChoiceLoader([PackageLoader("animegan"), PackageLoader("animeprep")]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def _text(name: str) -> dict[str, str]:
+    """A script and what the page's policy knows it by."""
+    text = _environment().get_template(name).render()
+    digest = hashlib.sha256(text.encode()).digest()
+    return {"text": text, "digest": base64.b64encode(digest).decode()}
+
+
+def _lead(run: Path, standing: Standing) -> str:
+    lead = standing.length.told(standing.step).capitalize()
+    speeds = list(read_lines(run / SPEED_FILE))
+    if speeds:
+        lead += f"; {speeds[-1]['pictures_per_second']:.3g} pictures a second"
+    return f"{lead}."
+
+
+def _folders(run: Path) -> list[Path]:
+    """One folder for each held-out photo that is shown."""
+    found = [path for path in (run / SAMPLES).glob("photo_*") if path.is_dir()]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def _painted_steps(run: Path) -> list[int]:
+    """The steps for which there are samples of every photo."""
+    steps = [
+        {int(path.stem) for path in folder.glob("*.jpg") if path.stem.isdecimal()}
+        for folder in _folders(run)
+    ]
+    return sorted(set.intersection(*steps)) if steps else []
+
+
+def _spread(steps: Sequence[int], most: int, best: int | None) -> list[int]:
+    """So many of the steps at most, evenly; with the first, the last and the best.
+
+    >>> _spread([0, 10, 20, 30, 40, 50, 60], 4, 50)
+    [0, 30, 50, 60]
+    """
+    if len(steps) <= most:
+        return list(steps)
+    places = most - (best is not None)
+    chosen = {steps[round(part * (len(steps) - 1) / (places - 1))] for part in range(places)}
+    return sorted(chosen | {step for step in steps if step == best})
+
+
+def _called(step: int, best: int | None, last: int) -> str:
+    """What a step is called below its pictures."""
+    words = [word for word, fits in (("chosen", step == best), ("latest", step == last)) if fits]
+    return f"step {step:,}" + (f" ({', '.join(words)})" if words else "")
+
+
+def _photos(run: Path, steps: Sequence[int]) -> list[_Photo]:
+    photos = []
+    for number, folder in enumerate(_folders(run), 1):
+        height, width = read_rgb(folder / "photo.jpg").shape[:2]
+        painted = [_url(folder / f"{step:07d}.jpg") for step in steps]
+        photos.append(_Photo(number, width, height, _url(folder / "photo.jpg"), painted))
+    return photos if steps else []
+
+
+def _url(path: Path) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _through_time(run: Path, steps: Sequence[int], best: int | None) -> Section | None:
+    rows = [
+        [
+            Figure(thumbnail(read_rgb(folder / "photo.jpg"), _THUMBNAIL), "photo"),
+            *(
+                Figure(
+                    thumbnail(read_rgb(folder / f"{step:07d}.jpg"), _THUMBNAIL),
+                    _called(step, best, steps[-1]),
+                    chosen=step == best,
+                )
+                for step in steps
+            ),
+        ]
+        for folder in _folders(run)
+    ]
+    text = "The same photos, painted as training went on. The framed step is the chosen one."
+    return Section("Through time", text, rows=rows, anchor="time-rows") if steps else None
+
+
+def _facts(run: Path, recipe: Recipe, standing: Standing) -> Section:
+    tables = [
+        Table(
+            ["setting", "value"],
+            [[name, str(value)] for name, value in recipe.model_dump().items()],
+            "Recipe",
+            folded=True,
+        )
+    ]
+    rollbacks = [line for line in read_lines(run / LOG_FILE) if "rate_factor" in line]
+    if rollbacks:
+        rows: list[list[Any]] = [
+            [line["step"], f"× {line['rate_factor']:g}", line["problem"]] for line in rollbacks
+        ]
+        table = Table(["back to step", "learning rates", "what happened"], rows, "Rolled back")
+        tables.insert(0, table)
+    if standing.problems:
+        broken = Table(["file"], [[line] for line in standing.problems], "Files passed over")
+        tables.insert(0, broken)
+    return Section("Recipe and events", tables=tables, anchor="facts")

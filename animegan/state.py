@@ -1,0 +1,198 @@
+"""Saving a run and going on from what was saved.
+
+A state is one file, written whole or not at all, that holds everything the next step depends on;
+so a run that is killed at any moment goes on to the bytes of an uninterrupted one. Old states go
+only when a new one is in place.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from animegan import checkpoint
+from animegan.checkpoint import Header
+from animegan.errors import CheckpointError
+from animegan.recipes import Recipe
+from animegan.run import CHECKPOINTS
+from animegan.stylize import GENERATOR_FILE
+from animegan.trainer import Trainer
+from animeprep.files import sweep_parts, writing
+
+#: States that are kept.
+KEEP = 3
+_STATE, _GENERATOR = "state", "generator"
+_RATE = "rate_factor"
+#: What may change while a run goes on: how long it is, and how a step is computed.
+_FREE = {"epochs", "accumulate", "precision", "compile"}
+
+
+def state_file(run: Path, step: int) -> Path:
+    """Where the state after so many steps lies."""
+    return _file(run, _STATE, step)
+
+
+def generator_file(run: Path, step: int) -> Path:
+    """Where the generator after so many steps lies."""
+    return _file(run, _GENERATOR, step)
+
+
+def saved_steps(run: Path) -> list[int]:
+    """The steps of all states of a run, in order."""
+    return _steps(run, _STATE)
+
+
+def save(trainer: Trainer, run: Path, fingerprint: str) -> None:
+    """Write the state, and after it the generators.
+
+    Args:
+        trainer: between two steps.
+        run: the run's folder.
+        fingerprint: of the training sets, as `Sets.fingerprint` has it.
+
+    Raises:
+        OutputError: a file cannot be written; what was there is untouched.
+    """
+    tensors = {**trainer.state(), _RATE: torch.tensor(trainer.rate_factor, dtype=torch.float64)}
+    told = _told(trainer.recipe, fingerprint)
+    header = Header(_STATE, trainer.recipe.generator, trainer.step_done, told)
+    checkpoint.write(state_file(run, trainer.step_done), tensors, header)
+    write_generators(trainer, run)
+
+
+def write_generators(trainer: Trainer, run: Path) -> None:
+    """Write the generator that paints: as the latest, and under its step.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    recipe, step = trainer.recipe, trainer.step_done
+    header = Header(_GENERATOR, recipe.generator, step, recipe.model_dump(mode="json"))
+    for path in (generator_file(run, step), run / GENERATOR_FILE):
+        checkpoint.write(path, trainer.painter.state_dict(), header)
+
+
+def sweep(run: Path, *, keep: int = KEEP, best: int | None = None) -> None:
+    """Remove all but the last states, their generators and the best one's.
+
+    Args:
+        run: the run's folder.
+        keep: how many states.
+        best: the step of the best generator.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
+    kept = saved_steps(run)[-keep:]
+    _remove(run, _STATE, lambda step: step not in kept)
+    _remove(run, _GENERATOR, lambda step: step not in {*kept, best})
+
+
+def resume(
+    trainer: Trainer, run: Path, fingerprint: str, tell: Callable[[str], None] = lambda _line: None
+) -> bool:
+    """Go on from the last state that can be read.
+
+    Args:
+        trainer: made with the run's recipe.
+        run: the run's folder.
+        fingerprint: of the training sets.
+        tell: is called with a line for each state that cannot be read.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        CheckpointError: the run has another recipe or other pictures, which the message names; or
+            there are states and none of them can be read.
+    """
+    steps = saved_steps(run)
+    for step in reversed(steps):
+        path = state_file(run, step)
+        try:
+            tensors, header = checkpoint.read(path)
+        except CheckpointError as error:
+            if step == steps[0]:
+                raise
+            tell(f"{error}; going back to the state before it")
+            continue
+        _check(path, header.recipe, _told(trainer.recipe, fingerprint))
+        _load(trainer, path, tensors)
+        return True
+    return False
+
+
+def forget_after(run: Path, step: int) -> None:
+    """Remove what was saved after a step, and what a killed run left half-written.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
+    for kind in (_STATE, _GENERATOR):
+        _remove(run, kind, lambda other: other > step)
+    for folder in (run, run / CHECKPOINTS):
+        sweep_parts(folder)
+
+
+def recipe_of(run: Path) -> dict[str, Any] | None:
+    """What the run's last state says of its recipe; None where there is no state.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    steps = saved_steps(run)
+    return checkpoint.read_header(state_file(run, steps[-1])).recipe if steps else None
+
+
+def broken_tensor(trainer: Trainer) -> str | None:
+    """The name of a tensor of the state that has values that are not finite."""
+    for name, value in trainer.state().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            return name
+    return None
+
+
+def _told(recipe: Recipe, fingerprint: str) -> dict[str, Any]:
+    return {**recipe.model_dump(mode="json"), "dataset": fingerprint}
+
+
+def _check(path: Path, saved: dict[str, Any], ours: dict[str, Any]) -> None:
+    for name, value in ours.items():
+        if name not in _FREE and saved.get(name) != value:
+            what = "a dataset" if name == "dataset" else name.replace("_", "-")
+            raise CheckpointError(
+                path,
+                f"this run was started with {what} {saved.get(name)}, not {value}",
+                "say another --name, or use what it was started with",
+            )
+
+
+def _load(trainer: Trainer, path: Path, tensors: dict[str, Tensor]) -> None:
+    try:
+        trainer.rate_factor = float(tensors.pop(_RATE))
+        trainer.load_state(tensors)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CheckpointError(path, "of another network", "say another --name") from error
+
+
+def _file(run: Path, kind: str, step: int) -> Path:
+    return run / CHECKPOINTS / f"{kind}_{step:07d}.safetensors"
+
+
+def _steps(run: Path, kind: str) -> list[int]:
+    found = (path.stem.split("_")[-1] for path in _all(run, kind))
+    return sorted(int(digits) for digits in found if digits.isdecimal())
+
+
+def _all(run: Path, kind: str) -> list[Path]:
+    return list((run / CHECKPOINTS).glob(f"{kind}_*.safetensors"))
+
+
+def _remove(run: Path, kind: str, unwanted: Callable[[int], bool]) -> None:
+    for step in _steps(run, kind):
+        if unwanted(step):
+            path = _file(run, kind, step)
+            with writing(path):
+                path.unlink(missing_ok=True)

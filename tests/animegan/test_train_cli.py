@@ -1,0 +1,185 @@
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from animegan import gallery, train_cli
+from animegan.balance import Balanced
+from animegan.measures import Interval
+from animegan.models import DISCRIMINATORS, GENERATORS
+from animegan.recipes import make_recipe
+from animegan.run import read_lines
+from animegan.state import recipe_of
+from animegan.sweep import STEPS
+from animeprep.__main__ import main
+from animeprep.folders import Summary
+from animeprep.images import read_rgb
+
+TINY = ["--batch", "2", "--size", "32", "--init", "scratch", "--init-epochs", "0", "--steps", "1"]
+
+
+class TinyGenerator(nn.Sequential):
+    """A generator for tests that are not about networks."""
+
+    multiple_of = 1
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
+
+
+class StandInJudge:
+    def __init__(self, sets, *_):
+        self.photos = [read_rgb(path) for path in sets.val]
+        self.problems = []
+
+    def measure(self, painted):
+        return {"style": Interval(*[float(np.mean(painted))] * 3)}
+
+
+@pytest.fixture
+def workdir(small_dataset, monkeypatch):
+    monkeypatch.chdir(small_dataset.root.parent)
+    monkeypatch.setattr(gallery, "Judge", StandInJudge)
+    monkeypatch.setitem(GENERATORS, "animegan", TinyGenerator)
+    monkeypatch.setitem(DISCRIMINATORS, "animegan", lambda: nn.Conv2d(3, 1, 4, 4))
+    return small_dataset.root.parent
+
+
+def told(capsys):
+    return json.loads(capsys.readouterr().out)[0]
+
+
+def test_a_run_is_made_and_gone_on_with_by_the_same_command(workdir, capsys):
+    assert main(["train", *TINY, "--json"]) == 0
+    summary = told(capsys)
+    assert summary["counts"] == {"files passed over": 0, "steps made": 1}
+    assert summary["run"] == "runs/dataset"
+    assert summary["best step"] == 1
+    assert (workdir / summary["page"]).is_file()
+    assert main(["train", *TINY]) == 0
+    output = capsys.readouterr()
+    assert "going on from step 1" in output.err
+    assert output.out.startswith("train: nothing to do")
+    assert main(["train", *TINY, "--steps", "3", "--every", "1", "--keep", "1"]) == 0
+    assert [line["step"] for line in read_lines(workdir / "runs/dataset/metrics.jsonl")] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert len(list((workdir / "runs/dataset/checkpoints").glob("state_*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method", "preset", "without", "given"),
+    [
+        ([], "animegan", None, (), {}),
+        (["--recipe", "animeganv2", "--preset", "paprika"], "animeganv2", "paprika", (), {}),
+        (
+            ["--recipe", "cartoongan", "--gan-loss", "lsgan"],
+            "cartoongan",
+            None,
+            (),
+            {"gan_loss": "lsgan"},
+        ),
+        (["--without", "gram", "--without", "gray"], "animegan", None, ("gram", "gray"), {}),
+        # What is given stands as it is, even where it is the paper's value.
+        (["--colour", "10", "--flip"], "animegan", None, (), {"colour": 10, "flip": True}),
+    ],
+)
+def test_options_make_the_recipe(workdir, capsys, arguments, method, preset, without, given):
+    given |= {"batch": 2}
+    assert main(["train", *arguments, "--batch", "2", "--dry-run", "--json"]) == 0
+    assert told(capsys)["recipe"] == make_recipe(method, preset, without, given).model_dump()
+
+
+def test_a_dry_run_tells_length_and_recipe_and_writes_nothing(workdir, capsys):
+    before = sorted(workdir.rglob("*"))
+    assert main(["train", "--recipe", "animeganv2", "--batch", "2", "--dry-run"]) == 0
+    assert sorted(workdir.rglob("*")) == before
+    output = capsys.readouterr().out
+    # Seven style pictures: three steps an epoch, 91 epochs from the built-in initialisation.
+    assert "steps 273" in output
+    assert "  generator animeganv2\n" in output
+    assert "  tv 1.0\n" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["-d", "none"], 1, "run `animeprep exposure`"),
+        (["--batch", "9"], 1, "fewer than a batch of 9"),
+        (["--size", "33"], 2, "--size"),
+        (["--accumulate", "8"], 2, "cannot be computed in 8 parts"),
+        (["--recipe", "cartoongan", "--preset", "hayao"], 1, "cartoongan: has no preset hayao"),
+        (["--recipe", "other"], 2, "--recipe"),
+        (["--without", "other"], 2, "--without"),
+        (["--features", "vgg19", *TINY], 1, "--features-file"),
+        (["--features", "vgg16", "--features-file", "none.npz", *TINY], 1, "no such file"),
+        (["--sweep", "colour", *TINY], 2, "--sweep"),
+        (["--keep", "0"], 2, "--keep"),
+        (["--device", "cuda", *TINY], 1, "no such device"),
+    ],
+)
+def test_mistakes_in_training_are_one_line(workdir, capsys, arguments, code, line):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert main(["train", *arguments]) == code
+    errors = capsys.readouterr().err
+    assert line in errors
+    assert "Traceback" not in errors
+    assert not (workdir / "runs").exists()
+
+
+def test_another_recipe_for_the_same_run_is_named(workdir, capsys):
+    assert main(["train", *TINY]) == 0
+    assert main(["train", *TINY, "--without", "gram"]) == 1
+    assert "started with gram" in capsys.readouterr().err
+    assert main(["train", *TINY, "--without", "gram", "--name", "other"]) == 0
+
+
+def test_balanced_weights_stay_the_runs_own(workdir, capsys, monkeypatch):
+    weights = {"content": 0.5, "gram": 0.25, "colour": 0.125}
+    calls = []
+
+    def stand_in(*_):
+        calls.append(1)
+        return Balanced(weights, {})
+
+    monkeypatch.setattr(train_cli, "balance", stand_in)
+    for _ in range(2):
+        assert main(["train", *TINY, "--balance"]) == 0
+        assert "balance: content 0.5, gram 0.25, colour 0.125" in capsys.readouterr().err
+    assert len(calls) == 1
+    saved = recipe_of(workdir / "runs" / "dataset")
+    assert saved is not None
+    assert {name: saved[name] for name in weights} == weights
+
+
+def test_a_sweep_is_handed_its_recipes(workdir, capsys, monkeypatch):
+    seen: dict[str, Any] = {}
+
+    def stand_in(dataset, recipes, features, device, run, *, steps, tell):
+        seen.update(recipes=recipes, run=run, steps=steps)
+        return Summary("sweep")
+
+    monkeypatch.setattr(train_cli, "sweep", stand_in)
+    assert main(["train", "--batch", "2", "--sweep", "col=10,50"]) == 0
+    assert [recipe.colour for recipe in seen["recipes"].values()] == [10, 50]
+    assert str(seen["run"]) == "runs/dataset"
+    assert seen["steps"] == STEPS
+
+
+def test_training_needs_no_film_libraries(workdir):
+    code = (
+        "import sys; sys.modules.update(av=None, ffmpeg=None)\n"
+        "from animeprep.__main__ import main\n"
+        f"raise SystemExit(main({['train', *TINY, '--dry-run']!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
