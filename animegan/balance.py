@@ -1,12 +1,12 @@
-"""Weights of the content, style and colour terms that suit a feature network.
+"""Scales of the content, style and colour terms that suit a feature network.
 
 A term pulls at a picture as hard as its gradient there is long: |∂(w·L)/∂G(p)|. The papers' weights
 suit VGG19 conv4_4. The features of another network are larger or smaller: content's gradient goes
-with their scale, the Gram term's with its square. `balance` measures the gradients and chooses the
-weights with which all terms pull as they do under VGG16, whose weights were chosen by the look.
+with their scale, the Gram term's with its square. VGG16's scales were chosen by the look
+(docs/training.md); `balance` chooses those with which every term pulls as it does under VGG16.
 
-The state measured is a run's beginning, G the built-in initialisation and D fresh: it does not
-depend on the weights that are sought. D's pull halves within ten steps, the others' hardly change.
+The state measured is a run's beginning, G the built-in initialisation: it does not depend on the
+scales that are sought.
 """
 
 import math
@@ -19,14 +19,12 @@ import torch
 from animegan.data import Batch, Batches, Sets
 from animegan.distributed import average, rank, world
 from animegan.errors import TrainingError
+from animegan.features import load_features
 from animegan.models.vgg import VGGFeatures
 from animegan.objective import Part
-from animegan.recipes import FEATURE_SCALE, Recipe
+from animegan.recipes import FEATURE_SCALE, Recipe, Scaled
 from animegan.trainer import Trainer
 
-#: How hard a term of weight 1 pulls under VGG16, beside 1 for AnimeGAN's adversarial term: what
-#: `gradient_norms` says at the beginning of a run (docs/training.md).
-PULL = {"content": 0.41, "gram": 0.24, "colour": 3.2e-5}
 #: Batches whose gradients are averaged.
 _BATCHES = 8
 
@@ -35,54 +33,44 @@ class Balanced(NamedTuple):
     """What was chosen and what it does.
 
     Attributes:
-        weights: of content, gram and colour, as `Recipe` names them.
-        norms: the mean length of each weighted term's gradient at the picture, with these weights.
+        scales: as `Recipe.scales`; of the terms that have a weight.
+        norms: the mean length of each weighted term's gradient at the picture, with these scales.
     """
 
-    weights: dict[str, float]
+    scales: dict[Scaled, float]
     norms: dict[str, float]
 
 
 def balance(recipe: Recipe, sets: Sets, features: VGGFeatures, device: torch.device) -> Balanced:
-    """Choose the weights of the content, style and colour terms for a feature network.
+    """Choose the scales of the content, style and colour terms for a feature network.
 
     Args:
-        recipe: its weights say what to stress or, with 0, to leave out; that of the adversarial
-            term stays as it is.
+        recipe: its weights stay what they are.
         sets: the files; some batches of them are seen.
         features: F.
         device: where to compute.
 
     Raises:
-        TrainingError: the recipe has no adversarial term, or a set cannot be used.
+        TrainingError: a set cannot be used.
     """
-    if not recipe.adversarial:
-        raise TrainingError(
-            "balance", "there is no adversarial term to balance the others with", "give weights"
-        )
-    # A fresh D's pull varies by a quarter with its seed: this is the one that PULL was measured at.
-    beginning = {"init": "builtin", "seed": 0, "stability": 0.0, "compile": False}
-    trainer = Trainer(recipe.model_copy(update=beginning), features, device)
-    with Batches(sets, recipe, device, rank=rank(), world=world()) as batches:
-        norms = gradient_norms(trainer, list(islice(batches, _BATCHES)))
-    weights, lengths = {}, dict(norms)
-    for name in (name for name in PULL if name in norms):
-        if not 0 < norms[name] < math.inf:
+    with Batches(sets, recipe, device, rank=rank(), world=world()) as reader:
+        batches = list(islice(reader, _BATCHES))
+
+    def norms(network: VGGFeatures, scales: dict[Scaled, float]) -> dict[str, float]:
+        beginning = {"init": "builtin", "adversarial": 0.0, "stability": 0.0, "compile": False}
+        copy = recipe.model_copy(update={**beginning, "scales": scales})
+        return gradient_norms(Trainer(copy, network, device), batches)
+
+    wanted, plain = norms(load_features("vgg16"), FEATURE_SCALE["vgg16"]), norms(features, {})
+    scales: dict[Scaled, float] = {}
+    for name in (name for name in FEATURE_SCALE["vgg16"] if name in plain):
+        if not (0 < plain[name] < math.inf and 0 < wanted[name] < math.inf):
             raise TrainingError(
                 "balance", f"{name} pulls at no picture", "look whether the sets show something"
             )
-        lengths[name] = _target(recipe, name) * norms["adversarial"]
-        weights[name] = getattr(recipe, name) * lengths[name] / norms[name]
-    return Balanced(weights, lengths)
-
-
-def _target(recipe: Recipe, name: str) -> float:
-    """How hard a term should pull, beside 1 for the adversarial one: as it would under VGG16."""
-    unscaled = getattr(recipe, name) / FEATURE_SCALE[recipe.features].get(name, 1)
-    weight = unscaled * FEATURE_SCALE["vgg16"].get(name, 1)
-    adversarial: float = Recipe.model_fields["adversarial"].default
-    target: float = PULL[name] * weight * adversarial / recipe.adversarial
-    return target
+        # Rounded, for a GPU need not repeat the last digits, and a run goes on with the same alone.
+        scales[name] = float(f"{wanted[name] / plain[name]:.3g}")
+    return Balanced(scales, plain | {name: scales[name] * plain[name] for name in scales})
 
 
 def gradient_norms(trainer: Trainer, batches: Sequence[Batch]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from animegan import state
 from animegan.data import Sets
 from animegan.gallery import Gallery
-from animegan.live import Meter
+from animegan.live import Meter, Watch
 from animegan.plan import Plan
 from animegan.run import LOG_FILE, RECIPE_FILE, SPEED_FILE, Lines, write_json
 from animegan.run_page import Standing, write_run_page
@@ -63,9 +63,10 @@ class Books:
             state.write_generators(trainer, run)
         else:
             state.save(trainer, run, self._fingerprint)
-        self.gallery = Gallery(trainer, job.sets, run, job.length.initial, job.tell)
+        self.gallery = Gallery(trainer, job.sets, run, job.length, job.tell)
         self._page_from = 0.0
-        self._show({}, [])
+        self._measure({})
+        self._show([])
 
     def note(self, terms: Terms) -> None:
         """Add a step's terms to the log; what a full disk does not take waits for the next save."""
@@ -88,9 +89,10 @@ class Books:
         self._log.flush()
         state.save(self._trainer, job.run, self._fingerprint)
         job.tell(meter.line())
-        self._speed.append({"step": step, **meter.lap()})
+        measuring = self._measure(meter.means())
+        self._speed.append({"step": step, **meter.lap(), "measuring": round(measuring, 3)})
         self._speed.flush()
-        self._show(meter.means(), problems)
+        self._show(problems)
 
     def roll_back(self, problem: str) -> None:
         """Write down that the trainer went back to its last good state.
@@ -117,13 +119,19 @@ class Books:
         )
         self._speed = Lines(self._job.run / SPEED_FILE, lambda line: line["step"] <= step)
 
-    def _show(self, terms: Terms, problems: Sequence[str]) -> None:
-        """Measure where it is due, remove old states, refresh the page."""
-        job, step = self._job, self._trainer.step_done
-        if job.length.is_due(step):
+    def _measure(self, terms: Terms) -> float:
+        """Paint, measure and choose where that is due, remove old states; the seconds it took."""
+        job, step, watch = self._job, self._trainer.step_done, Watch()
+        if job.length.is_measured(step):
             self.gallery.show(terms)
-        choice = self.gallery.choice
-        state.sweep(job.run, keep=job.keep, best=choice.step if choice else None)
+        seconds, choice = watch.lap(), self.gallery.choice
+        best = choice.step if choice else None
+        state.sweep(job.run, job.length.is_due, keep=job.keep, best=best)
+        return seconds
+
+    def _show(self, problems: Sequence[str]) -> None:
+        """Refresh the page."""
+        job, step, choice = self._job, self._trainer.step_done, self.gallery.choice
         standing = Standing(step, job.length, choice, self.gallery.alarms, problems)
         # The page may take a tenth of the time at most.
         started = time.monotonic()

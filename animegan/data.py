@@ -55,7 +55,8 @@ class Sets:
     Attributes:
         photo: p.
         style: a, and for each its x, or None where the recipe needs none.
-        smooth: y, or e where the recipe shows D edge-smoothed pictures in colour.
+        smooth: y, or e where the recipe shows D edge-smoothed pictures in colour; empty where it
+            shows none.
         val: held-out photos; there may be none.
         style_val: held-out style pictures; there may be none.
     """
@@ -67,9 +68,12 @@ class Sets:
     style_val: list[Path]
 
     def fingerprint(self) -> str:
-        """12 hex digits over names and sizes of the files trained on, wherever they lie."""
+        """12 hex digits over names and sizes of all files, wherever they lie.
+
+        Of held-out ones, too: measures of other pictures could not be compared.
+        """
         style = [path for pair in self.style for path in pair if path is not None]
-        files = [*self.photo, *style, *self.smooth]
+        files = [*self.photo, *style, *self.smooth, *self.val, *self.style_val]
         lines = (f"{path.parent.name}/{path.name} {path.stat().st_size}\n" for path in files)
         return sha256("".join(lines).encode(errors="surrogateescape"))[:12]
 
@@ -82,38 +86,42 @@ class Batch:
         photo: p.
         anime: a.
         gray: x, its three channels equal; None where the recipe needs none.
-        smooth: y, its three channels equal; or e, in colour.
+        smooth: y, its three channels equal; or e, in colour; None where the recipe needs none.
     """
 
     photo: Tensor
     anime: Tensor
-    gray: Tensor | None
-    smooth: Tensor
+    gray: Tensor | None = None
+    smooth: Tensor | None = None
 
     def parts(self, n: int) -> list["Batch"]:
         """The batch in n parts of equal size but for the last; fewer where there are fewer."""
-        photo, anime, smooth = (t.chunk(n) for t in (self.photo, self.anime, self.smooth))
-        gray = [None] * len(photo) if self.gray is None else self.gray.chunk(n)
-        return [Batch(*part) for part in zip(photo, anime, gray, smooth, strict=True)]
+        kept = {name: pictures for name, pictures in vars(self).items() if pictures is not None}
+        chunks = zip(*(pictures.chunk(n) for pictures in kept.values()), strict=True)
+        return [Batch(**dict(zip(kept, chunk, strict=True))) for chunk in chunks]
 
 
 def find_sets(dataset: Dataset, recipe: Recipe) -> Sets:
-    """The sets of a dataset folder that a recipe trains on.
+    """The sets of a dataset folder that a recipe trains on; those of terms without weight are not.
 
     Raises:
         DatasetError: one is missing or incomplete; the message names the verb that makes it.
     """
     style = dataset.pictures(STYLE)
-    smooth = dataset.pictures(SMOOTH)
+    smooth = _smooth(dataset, style, recipe) if recipe.discriminator_weights().get("smooth") else []
     photo = dataset.pictures(PHOTO)
-    _partners(dataset, style, SMOOTH)
     gray: Sequence[Path | None] = [None] * len(style)
-    if recipe.gray or recipe.gram:
+    if recipe.discriminator_weights().get("gray") or recipe.gram:
         gray = _partners(dataset, style, GRAY)
-    if recipe.smooth_set == "gray":
-        smooth = _partners(dataset, smooth, SMOOTH_GRAY)
     val, style_val = (list_images(dataset.root / folder) for folder in (VAL, STYLE_VAL))
     return Sets(photo, list(zip(style, gray, strict=True)), smooth, val, style_val)
+
+
+def _smooth(dataset: Dataset, style: list[Path], recipe: Recipe) -> list[Path]:
+    """Edge-smoothed pictures as the recipe shows them to D."""
+    smooth = dataset.pictures(SMOOTH)
+    _partners(dataset, style, SMOOTH)
+    return _partners(dataset, smooth, SMOOTH_GRAY) if recipe.smooth_set == "gray" else smooth
 
 
 def _partners(dataset: Dataset, pictures: list[Path], folder: str) -> list[Path]:
@@ -189,7 +197,11 @@ class Batches:
         self._streams = [
             _Stream(name, sources, number, recipe, self._store)
             for number, (name, sources) in enumerate(_sources(sets, recipe).items())
+            if sources
         ]
+        gray = [x for _, x in sets.style if x is not None]
+        kinds = {"photo": sets.photo, "anime": sets.style, "gray": gray, "smooth": sets.smooth}
+        self._kinds = [kind for kind, files in kinds.items() if files]
         readers = min(_cores(), _READERS)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="batch")
         self._ahead = readers + _AHEAD
@@ -218,8 +230,8 @@ class Batches:
         started = time.perf_counter()
         pictures = self._waiting.popleft().result()
         self.waited += time.perf_counter() - started
-        photo, anime, *gray, smooth = to_batch(pictures, self._device).split(self._pictures)
-        return Batch(photo, anime, gray[0] if gray else None, smooth)
+        kinds = to_batch(pictures, self._device).split(self._pictures)
+        return Batch(**dict(zip(self._kinds, kinds, strict=True)))
 
     def _load(self, step: int) -> Tensor:
         """A step's pictures of this process, uint8 (sets·N)×size×size×3, set after set."""
@@ -236,7 +248,7 @@ class Batches:
 
 
 def _sources(sets: Sets, recipe: Recipe) -> dict[str, list[list[Source]]]:
-    """By set what is drawn together: p; a and its x; y or e."""
+    """By set what is drawn together: p; a and its x; y or e, where there are any."""
     pairs = [(Source(anime), gray) for anime, gray in sets.style]
     return {
         "photo": [[Source(path)] for path in sets.photo],

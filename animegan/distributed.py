@@ -10,7 +10,7 @@ their names. What DDP would hide, the 20 MB of one all-reduce, is small beside a
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -84,3 +84,11 @@ def any_process(*, raised: bool, device: torch.device) -> bool:
     flag = torch.tensor(float(raised), device=device)
     dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag.item())
+
+
+def gathered(lines: Sequence[str]) -> list[str]:
+    """The lines of all processes, each once, ordered: the answer is the same in all."""
+    everyone: list[Sequence[str]] = [lines] * world()
+    if world() > 1:
+        dist.all_gather_object(everyone, list(lines))
+    return sorted({line for theirs in everyone for line in theirs})

@@ -13,14 +13,15 @@ from rich.table import Table as TextTable
 
 from animegan.data import Sets
 from animegan.features import load_features
-from animegan.judge import MEANINGS, SIDE, Judge, spread
+from animegan.judge import MEANINGS, SIDE, Judge, as_measured, spread
 from animegan.measures import Interval, Measures
 from animegan.sheets import sheet
+from animegan.verdict import NO_STYLE
 from animeprep.boxes import Picture
 from animeprep.errors import InputError, PictureError, UsageError
 from animeprep.files import write_atomic
 from animeprep.folders import FAILED, Summary
-from animeprep.images import encode_png, list_images, read_rgb, resize, scale_short_side
+from animeprep.images import encode_png, list_images, read_rgb, resize
 from animeprep.page import Figure, Section, Table, write_page
 
 #: The columns that every method is compared with; no method can be called so.
@@ -132,6 +133,8 @@ def evaluate(
     measures[STYLE] = judge.measure_style()
     problems += judge.problems
     summary = summarise(found, problems)
+    if not judge.tells_style:
+        summary.figures["note"] = NO_STYLE
     _write(out, measures, pictures, summary)
     return summary, measures
 
@@ -162,6 +165,8 @@ def _cell(measured: Interval | None) -> str:
 
 
 def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(folder, "there is no such folder", "name another")
     found = list_images(folder)
     if not found:
         raise InputError(folder, "there are no pictures in this folder", "name another")
@@ -180,9 +185,10 @@ def read_pictures(
     read: dict[Path, dict[str, Picture]] = {}
     for photo, paintings in measured.items():
         try:
-            picture = scale_short_side(read_rgb(photo), SIDE)
+            picture = as_measured(read_rgb(photo))
             height, width = picture.shape[:2]
-            painted = {n: resize(read_rgb(path), width, height) for n, path in paintings.items()}
+            painted = {name: resize(as_measured(read_rgb(path)), width, height)
+                       for name, path in paintings.items()}  # fmt: skip
             read[photo] = {PHOTO: picture, **painted}
         except PictureError as error:
             problems.append(str(error))
@@ -206,9 +212,9 @@ def _write(
     sections = [
         Section(
             "Measures",
-            f"On {count} photos at short side {SIDE}, with the 95 % interval over the photos. "
-            f"The first column is the photos as they are, the last the style pictures, one half "
-            "measured against the other.",
+            f"On {count} photos at a short side of {SIDE} at most, with the 95 % interval over "
+            "the photos. The first column is the photos as they are, the last the style "
+            f"pictures, one half measured against the other. {summary.figures.get('note', '')}",
             tables=[Table(["measure", *measures, "what it says"], rows)],
         ),
         Section(

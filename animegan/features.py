@@ -14,7 +14,7 @@ from torch import Tensor
 from animegan.errors import CheckpointError
 from animegan.models.vgg import CHANNELS, STAGES, Convention, VGGFeatures, layer_shapes
 from animegan.public import reason
-from animegan.public.archives import load_state_dict
+from animegan.public.archives import load_state_dict, open_npz
 from animegan.public.pickled import StoredArray, read_dictionary
 from animeprep.files import make_folder, writing
 from animeprep.progress import progress
@@ -69,7 +69,7 @@ def read_weights(file: Path, network: str) -> tuple[dict[str, Tensor], Conventio
     readers: dict[str, Callable[[], dict[str, Tensor]]] = {
         ".safetensors": lambda: load_file(file),
         ".npy": lambda: _from_hwio(_layers(read_dictionary(file))),
-        ".npz": lambda: _from_hwio(_read_npz(file)),
+        ".npz": lambda: _read_npz(file, network),
     }
     suffix = file.suffix.lower()
     try:
@@ -104,10 +104,20 @@ def _from_hwio(arrays: dict[str, list[np.ndarray]]) -> dict[str, Tensor]:
     return weights
 
 
-def _read_npz(file: Path) -> dict[str, list[np.ndarray]]:
-    with np.load(file, allow_pickle=False) as archive:
-        names = sorted({key.rsplit("_", 1)[0] for key in archive.files})
-        return {name: [archive[f"{name}_W"], archive[f"{name}_b"]] for name in names}
+def _read_npz(file: Path, network: str) -> dict[str, Tensor]:
+    """`conv1_1_W`, H×W×I×O, and `conv1_1_b`: those that the network has, in its sizes."""
+    archive = open_npz(file)
+    weights = {}
+    for name, shape in layer_shapes(network).items():
+        layer, kind = name.split(".")
+        stored = f"{layer}_{'W' if kind == 'weight' else 'b'}"
+        hwio = shape if kind == "bias" else (*shape[2:], shape[1], shape[0])
+        found = archive.shapes.get(stored)
+        if found != hwio:
+            raise ValueError(f"{stored} is {found or 'missing'}, not {hwio}")
+        tensor = archive.read(stored)
+        weights[name] = tensor if kind == "bias" else tensor.permute(3, 2, 0, 1).contiguous()
+    return weights
 
 
 def _layers(dictionary: dict[str, object]) -> dict[str, list[np.ndarray]]:

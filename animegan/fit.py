@@ -8,20 +8,21 @@ where it goes on with lower learning rates.
 import contextlib
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from animegan import state
 from animegan.books import Books, Job
 from animegan.data import Batches, Sets
-from animegan.distributed import any_process, is_main, rank, world
+from animegan.distributed import any_process, gathered, is_main, rank, world
 from animegan.errors import TrainingError
 from animegan.interrupt import deferred_interrupt
 from animegan.live import Meter, Watch, showing
 from animegan.memory import keep_freed_memory
 from animegan.plan import Plan, plan
 from animegan.run import locked
-from animegan.trainer import Terms, Trainer
+from animegan.trainer import Terms, Trainer, memory_advice
 from animegan.verdict import Choice
 from animeprep.errors import OutputError
 
@@ -121,7 +122,8 @@ class _Session:
                 raise TrainingError(self.job.run, f"stands at step {step} of {total}", remedy)
             if resumed:
                 self.job.tell(f"going on from step {step:,}")
-            self.books = Books(self.trainer, self.job, resumed=resumed)
+            with self._memory_advice():
+                self.books = Books(self.trainer, self.job, resumed=resumed)
             self._pass_over(self.books.gallery.problems)
         self._meet()
         if not is_main():
@@ -147,7 +149,8 @@ class _Session:
                 waited = batches.waited
                 self._note(terms, batches.problems)
                 stop = any_process(raised=asked(), device=trainer.device)
-                if stop or self.job.length.is_due(trainer.step_done):
+                if stop or self.job.length.is_measured(trainer.step_done):
+                    self._pass_over(gathered(batches.problems))
                     self._save(last=stop or trainer.step_done == total)
                     watch.lap()
                 if stop:
@@ -195,8 +198,12 @@ class _Session:
         """Wait until all processes are here, for one writes what the others read."""
         any_process(raised=False, device=self.trainer.device)
 
+    def _memory_advice(self) -> AbstractContextManager[None]:
+        return memory_advice(self.trainer.recipe, self.trainer.step_done + 1)
+
     def _step(self, batches: Batches) -> Terms:
-        batch = next(batches)
+        with self._memory_advice():
+            batch = next(batches)
         step, length = self.trainer.step_done, self.job.length
         if step < length.initial:
             terms = self.trainer.initialise_step(batch)
@@ -220,12 +227,13 @@ class _Session:
 
     def _save(self, *, last: bool) -> None:
         """Save; what cannot be written is told, unless there is no next time."""
-        broken = state.broken_tensor(self.trainer)
+        broken = self.trainer.broken_tensor()
         if broken:
             raise _NotFiniteError(f"{broken} is not a number any more")
         try:
             if self.books:
-                self.books.save(self.meter, self.problems)
+                with self._memory_advice():
+                    self.books.save(self.meter, self.problems)
         except OutputError as error:
             if last:
                 raise

@@ -10,6 +10,7 @@ from torch import nn
 from animegan.board import Board
 from animegan.data import Sets
 from animegan.judge import Judge
+from animegan.plan import Plan
 from animegan.run import METRICS_FILE, SAMPLES, Line, Lines, read_lines
 from animegan.sheets import sheet
 from animegan.state import generator_file
@@ -31,7 +32,7 @@ class Gallery:
         trainer: at the step that the run goes on from.
         sets: whose held-out pictures are used.
         run: the run's folder.
-        initial: steps of the initialisation phase, which is not judged.
+        length: of the run; its initialisation phase is not judged.
         tell: is called with a line for each alarm.
 
     Attributes:
@@ -45,12 +46,12 @@ class Gallery:
         trainer: Trainer,
         sets: Sets,
         run: Path,
-        initial: int,
+        length: Plan,
         tell: Callable[[str], None],
     ) -> None:
         self._trainer = trainer
         self._run = run
-        self._initial = initial
+        self._length = length
         self._tell = tell
         # The judge draws random numbers of its own, and not in every session.
         with untouched_randomness(trainer.device):
@@ -64,13 +65,16 @@ class Gallery:
     def forget(self) -> None:
         """Cut off what was painted and measured after the trainer's step.
 
+        At that step, too, where a shorter plan had its end there and this one does not measure.
+
         Raises:
             OutputError: a file cannot be written.
         """
-        step = self._trainer.step_done
-        self._metrics = Lines(self._run / METRICS_FILE, lambda line: line["step"] <= step)
+        last = self._trainer.step_done
+        last -= not self._length.is_measured(last)
+        self._metrics = Lines(self._run / METRICS_FILE, lambda line: line["step"] <= last)
         for path in (self._run / SAMPLES).rglob("*.jpg"):
-            if path.stem.isdecimal() and int(path.stem) > step:
+            if path.stem.isdecimal() and int(path.stem) > last:
                 path.unlink(missing_ok=True)
         self._judge_all()
 
@@ -105,7 +109,7 @@ class Gallery:
 
     def _judge_all(self) -> None:
         """Choose the best step, put its generator where `stylize` looks, and raise alarms."""
-        lines = [line for line in self._lines() if line["step"] > self._initial]
+        lines = [line for line in self._lines() if line["step"] > self._length.initial]
         before, self.alarms = self.alarms, alarms(lines) if lines else []
         for alarm in self.alarms:
             if alarm not in before:

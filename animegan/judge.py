@@ -1,7 +1,7 @@
 """The judge: measures paintings against held-out photos and held-out style pictures.
 
 style       kernel distance to the style, on features that the training never saw; 1 is the distance
-            of the photos themselves, 0 none
+            of the photos themselves, 0 none; left out where the photos have none
 gram        the same of L_gra's own statistics, which the training lowers: to be seen beside, since
             a photo made gray is nearer by it than a drawing
 content     mean |F(p) - F(G(p))|; 1 is that of two different photos
@@ -13,10 +13,13 @@ cast        how far the mean a* and b* of all photos moved together
 sharpness   steepness of edges over that of the style
 flatness    share of the pixels without texture over that of the style
 artefacts   noise and checkerboards, levels more than in the photo
+
+Pictures are measured at a short side of 256 at most, and are never scaled up: a picture that was
+is soft, and a classifier that learns from soft pictures takes each sharp one for neither photo nor
+anime. Then a blurred photo comes out twice as far from the style as the photo, a cartoon farther.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,27 +32,31 @@ from animegan.errors import CheckpointError, TrainingError
 from animegan.losses import gram_matrix
 from animegan.measures import Interval, Measures, interval
 from animegan.measures.artefacts import artefacts
-from animegan.measures.classifier import Classifier, train_classifier
-from animegan.measures.colour import compare_colours
-from animegan.measures.content import edge_agreement
+from animegan.measures.classifier import PATCH, Classifier, train_classifier
+from animegan.measures.colour import colour_measures
+from animegan.measures.content import apart, edge_agreement, unlike
 from animegan.measures.gram import Grams, gram_distance
 from animegan.measures.interval import Statistic
 from animegan.measures.kernel import kernel_distance
 from animegan.measures.lines import flatness, sharpness
 from animegan.models.vgg import VGGFeatures
 from animegan.tensors import to_tensor
-from animeprep.boxes import Picture
+from animeprep.boxes import Box, Picture
 from animeprep.errors import PictureError
 from animeprep.files import sha256
-from animeprep.images import read_rgb, scale_short_side, to_gray
+from animeprep.images import read_rgb, resize, scale_short_side, to_gray
 
 FILE = "judge.safetensors"
-#: Short side at which pictures are measured, and at which F looks at them.
+#: Short side at which pictures are measured, at most, and at which F looks at them.
 SIDE, _FEATURE_SIDE = 256, 128
 #: Photos and style pictures that are measured on, and those of each that are learned from, at most.
 PHOTOS, _STYLES, _LEARNED = 16, 48, 256
+#: The long side over the short one, at most: more is cut off.
+_LONGEST = 2
+#: Distances, steepness and shares below these are none, and nothing is divided by them.
+_LEAST_STYLE, _LEAST_GRAM, _LEAST_SHARPNESS, _LEAST_FLATNESS = 0.05, 1e-2, 0.1, 0.01
 #: Changes with the way the classifier is trained.
-_VERSION = "1"
+_VERSION = "2"
 #: One of so many is held back where no pictures were held out.
 _HELD_BACK = 10
 
@@ -83,8 +90,10 @@ class Judge:
         most: photos that are measured, at most.
 
     Attributes:
-        photos: what paintings are compared with: uint8 RGB, short side 256.
+        photos: what paintings are compared with, as `as_measured` cuts and scales them.
         style: the style pictures that they are compared with, likewise, at most 48.
+        tells_style: whether the photos are farther from the style than chance; where they are not,
+            `style` is not measured.
         problems: one line for each picture that could not be read and was passed over.
 
     Raises:
@@ -112,37 +121,43 @@ class Judge:
         self._style_patches = [self._classifier.features(picture) for picture in self.style]
         self._style_grams = np.concatenate([self._gram(picture) for picture in self.style])
         self._seen = [self._see(photo) for photo in self.photos]
+        # Few held-out photos may be alike; those that are learned from are there always.
+        more = self._read_whole(spread(learned_photos, max(0, PHOTOS - len(self.photos))))
+        self._unlike = unlike(self._seen + [self._see(photo) for photo in more])
         self._sharpness = float(np.mean([sharpness(picture) for picture in self.style]))
         self._flatness = float(np.mean([flatness(picture) for picture in self.style]))
-        self._photo_style = _once(self._style_distance(self.photos), len(self.photos))
-        self._photo_gram = _once(
-            gram_distance(_grams(self._seen), self._style_grams), len(self.photos)
+        count = len(self.photos)
+        far = interval.bootstrap(count, self._style_distance(self.photos))
+        self.tells_style = far.low > 0 and far.value > _LEAST_STYLE
+        self._photo_style = far.value
+        gram = gram_distance(_grams(self._seen), self._style_grams)(np.ones((1, count)))
+        self._photo_gram = max(
+            float(gram[0]), _LEAST_GRAM * float(np.abs(self._style_grams).mean())
         )
-        self._unlike = _unlike(self._seen)
 
     def measure(self, painted: Sequence[Picture]) -> Measures:
         """Measure paintings of `photos`.
 
         Args:
-            painted: one for each of `photos` in order, uint8 RGB of its size.
+            painted: one for each of `photos` in order, uint8 RGB; scaled where the size differs.
 
         Returns:
             The measures of the table above, each with its 95 % interval over the photos.
         """
-        pairs = list(zip(self.photos, painted, strict=True))
-        seen = [self._see(picture) for picture in painted]
-        style = self._style_distance(painted)
+        sized = [resize(picture, photo.shape[1], photo.shape[0])
+                 for photo, picture in zip(self.photos, painted, strict=True)]  # fmt: skip
+        pairs = list(zip(self.photos, sized, strict=True))
+        seen = [self._see(picture) for picture in sized]
+        change = [apart(*both) / self._unlike for both in zip(self._seen, seen, strict=True)]
+        added = [artefacts(painting) - artefacts(photo) for photo, painting in pairs]
         gram = gram_distance(_grams(seen), self._style_grams)
         measures = {
-            "style": _over(style, self._photo_style, len(painted)),
-            "gram": _over(gram, self._photo_gram, len(painted)),
-            "content": interval.mean(
-                [_apart(*both) / self._unlike for both in zip(self._seen, seen, strict=True)]
-            ),
+            **self._style(self._style_distance(sized), len(sized)),
+            "gram": _over(gram, self._photo_gram, len(sized)),
+            "content": interval.mean(change),
             "edges": interval.mean([edge_agreement(*pair) for pair in pairs]),
         }
-        added = [artefacts(painting) - artefacts(photo) for photo, painting in pairs]
-        measures |= self._colours(pairs) | self._drawn(painted)
+        measures |= colour_measures(pairs) | self._drawn(sized)
         return measures | {"artefacts": interval.mean(added)}
 
     def measure_style(self) -> Measures:
@@ -155,7 +170,7 @@ class Judge:
         style = kernel_distance(self._style_patches[:half], self._style_patches[-half:])
         gram = gram_distance(self._style_grams[:half], self._style_grams[-half:])
         return {
-            "style": _over(style, self._photo_style, half),
+            **self._style(style, half),
             "gram": _over(gram, self._photo_gram, half),
             **self._drawn(self.style),
         }
@@ -164,37 +179,35 @@ class Judge:
         patches = [self._classifier.features(picture) for picture in pictures]
         return kernel_distance(patches, self._style_patches)
 
-    def _colours(self, pairs: Sequence[tuple[Picture, Picture]]) -> Measures:
-        found = [compare_colours(*pair) for pair in pairs]
-        shifts = np.array([one.shift for one in found])
-        return {
-            "colour": interval.mean([one.difference for one in found]),
-            "saturation": interval.ratio(
-                [one.chroma for one in found], [one.photo_chroma for one in found]
-            ),
-            "contrast": interval.ratio(
-                [one.contrast for one in found], [one.photo_contrast for one in found]
-            ),
-            "cast": interval.bootstrap(
-                len(found), lambda times: np.hypot(*(times @ shifts).T) / times.sum(1)
-            ),
-        }
+    def _style(self, distance: Statistic, pictures: int) -> Measures:
+        """`style` where it can be told, over the distance of the photos."""
+        if not self.tells_style:
+            return {}
+        return {"style": _over(distance, self._photo_style, pictures)}
 
     def _drawn(self, pictures: Sequence[Picture]) -> Measures:
-        sharp = [sharpness(picture) / max(self._sharpness, 1e-6) for picture in pictures]
-        flat = [flatness(picture) / max(self._flatness, 1e-6) for picture in pictures]
+        sharp = [
+            sharpness(picture) / max(self._sharpness, _LEAST_SHARPNESS) for picture in pictures
+        ]
+        flat = [flatness(picture) / max(self._flatness, _LEAST_FLATNESS) for picture in pictures]
         return {"sharpness": interval.mean(sharp), "flatness": interval.mean(flat)}
 
     def _read(self, what: str, paths: Sequence[Path]) -> list[Picture]:
-        """Read pictures at the size they are measured at; broken ones are passed over."""
+        """Read pictures as they are measured; broken ones are passed over."""
+        pictures = self._read_whole(paths)
+        if not pictures:
+            raise TrainingError(what, "there are none that can be read", "add some to measure with")
+        return pictures
+
+    def _read_whole(self, paths: Sequence[Path]) -> list[Picture]:
+        """Those that are not broken; each broken one is named once."""
         pictures = []
         for path in paths:
             try:
-                pictures.append(scale_short_side(read_rgb(path), SIDE))
+                pictures.append(as_measured(read_rgb(path)))
             except PictureError as error:
-                self.problems.append(str(error))
-        if not pictures:
-            raise TrainingError(what, "there are none that can be read", "add some to measure with")
+                if str(error) not in self.problems:
+                    self.problems.append(str(error))
         return pictures
 
     def _load_classifier(
@@ -257,9 +270,22 @@ def spread(pictures: Sequence[Path], most: int) -> list[Path]:
     return [pictures[number * len(pictures) // most] for number in range(most)]
 
 
-def _once(distance: Statistic, pictures: int) -> float:
-    """A distance with every picture counted once; never so small that nothing is near it."""
-    return max(float(distance(np.ones((1, pictures)))[0]), 1e-6)
+def as_measured(picture: Picture) -> Picture:
+    """What is measured of a picture: at most twice as long as high, or high as long; at what size.
+
+    Args:
+        picture: uint8 RGB H×W×3.
+
+    Returns:
+        Its middle; a short side above 256 is scaled down to it, one below 64 up to that.
+
+    >>> [as_measured(np.zeros((height, 2000, 3), np.uint8)).shape for height in (4, 100, 1500)]
+    [(64, 128, 3), (100, 200, 3), (256, 341, 3)]
+    """
+    height, width = picture.shape[:2]
+    tall, long = min(height, _LONGEST * width), min(width, _LONGEST * height)
+    part = Box((height - tall) // 2, (width - long) // 2, tall, long).cut(picture)
+    return scale_short_side(part, min(max(tall, PATCH), max(long, PATCH), SIDE))
 
 
 def _over(distance: Statistic, photos: float, pictures: int) -> Interval:
@@ -269,16 +295,3 @@ def _over(distance: Statistic, photos: float, pictures: int) -> Interval:
 
 def _grams(seen: Sequence[Tensor]) -> Grams:
     return np.concatenate([gram_matrix(one).cpu().numpy() for one in seen])
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().mean())
-
-
-def _unlike(seen: Sequence[Tensor]) -> float:
-    """Mean |F(p) - F(p')| of neighbouring photos, where both have pixels; 1 where there is one."""
-    apart = []
-    for one, other in pairwise(seen):
-        height, width = (min(pair) for pair in zip(one.shape[2:], other.shape[2:], strict=True))
-        apart.append(_apart(one[..., :height, :width], other[..., :height, :width]))
-    return float(np.mean(apart)) if apart else 1.0

@@ -168,7 +168,7 @@ class Objective:
 
 def _there(pictures: Tensor | None) -> Tensor:
     if pictures is None:
-        raise ValueError("the recipe has terms of gray pictures, the batch has none")
+        raise ValueError("the recipe has terms of pictures that the batch has not")
     return pictures
 
 

@@ -6,7 +6,7 @@ from animegan.data import Sets, steps_per_epoch
 from animegan.recipes import Recipe
 
 #: Steps between two saves, at most, where nobody says it.
-_EVERY = 500
+_APART = 500
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,14 @@ class Plan:
         epoch: steps of an epoch.
         initial: steps of the initialisation phase.
         total: all steps.
-        every: steps between two saves.
+        every: steps between two saves; None for the ends of epochs, and within an epoch at most
+            500 steps apart.
     """
 
     epoch: int
     initial: int
     total: int
-    every: int
+    every: int | None = None
 
     def progress(self, step: int) -> float:
         """The share of the adversarial part that is done after so many steps, 0..1.
@@ -34,8 +35,17 @@ class Plan:
         return max(0.0, (step - self.initial) / max(1, self.total - self.initial))
 
     def is_due(self, step: int) -> bool:
-        """Whether a run is saved and measured after so many steps."""
-        return step % self.every == 0 or step == self.total
+        """Whether a run is saved and measured after so many steps, however long it is.
+
+        >>> [step for step in range(1, 2500) if Plan(1200, 0, 2500).is_due(step)]
+        [500, 1000, 1200, 1700, 2200, 2400]
+        """
+        apart = step % self.every if self.every else step % self.epoch % _APART
+        return apart == 0 or step == self.initial
+
+    def is_measured(self, step: int) -> bool:
+        """Whether a run is measured after so many steps: where it is due, and at its end."""
+        return self.is_due(step) or step == self.total
 
     def told(self, step: int) -> str:
         """How far a run is.
@@ -54,7 +64,7 @@ def plan(recipe: Recipe, sets: Sets, steps: int | None = None, every: int | None
         recipe: says how many epochs of each phase.
         sets: the longer of photos and style makes an epoch.
         steps: steps after the initialisation, instead of the recipe's epochs.
-        every: steps between two saves; an epoch if not said, but at most 500.
+        every: steps between two saves, instead of the ends of epochs.
 
     Raises:
         TrainingError: a set has fewer pictures than a batch.
@@ -62,4 +72,4 @@ def plan(recipe: Recipe, sets: Sets, steps: int | None = None, every: int | None
     epoch = steps_per_epoch(sets, recipe.batch)
     initial = recipe.initialisation_epochs() * epoch
     total = initial + (recipe.epochs * epoch if steps is None else steps)
-    return Plan(epoch, initial, total, every or min(epoch, _EVERY))
+    return Plan(epoch, initial, total, every)

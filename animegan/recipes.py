@@ -6,9 +6,9 @@ whatever the user says beside.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from animegan.errors import TrainingError
 from animeprep.settings import Settings
@@ -18,13 +18,24 @@ Method = Literal[
 ]
 Preset = Literal["hayao", "shinkai", "paprika"]
 Term = Literal["adversarial", "content", "gram", "colour", "tv", "gray", "smooth"]
+Scaled = Literal["content", "gram", "colour"]
+
+#: What suits a feature network, `Recipe.scales`; docs/training.md says how they were found.
+FEATURE_SCALE: dict[str, dict[Scaled, float]] = {
+    "vgg19": {},
+    "vgg16": {"content": 2.4, "gram": 2.4, "colour": 1000},
+}
 
 
 class Recipe(Settings):
     """How a generator is trained. The defaults are AnimeGAN's, as the paper has them.
 
+    Weights of loss terms are the papers', under every feature network: `scales` fits them to it.
+
     Source: Chen, Liu, Chen, "AnimeGAN" (ISICA 2019), section 3; spelled out in docs/animegan.md.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     method: Method = "animegan"
     """the paper"""
@@ -34,6 +45,10 @@ class Recipe(Settings):
     """the discriminator D"""
     features: Literal["vgg16", "vgg19"] = "vgg16"
     """the feature network F: vgg16 conv4_3 (built in) or vgg19 conv4_4 (the papers')"""
+    scales: dict[Scaled, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=lambda data: dict(FEATURE_SCALE[data["features"]])
+    )
+    """what the weights of content, gram and colour are multiplied by to suit F"""
     init: Literal["auto", "builtin", "scratch"] = "auto"
     """builtin: start from the built-in initialisation; scratch: go through the paper's
     initialisation phase; auto: builtin with vgg16, scratch with vgg19"""
@@ -82,7 +97,7 @@ class Recipe(Settings):
     """Adam's first decay; the second is 0.999"""
     training_rate: int = Field(default=1, ge=1)
     """steps of G for each step of D"""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """seeds the networks and the order of the pictures"""
 
     flip: bool = False
@@ -117,9 +132,16 @@ class Recipe(Settings):
         return self.init == "builtin" or (self.init == "auto" and self.features == "vgg16")
 
     def generator_weights(self) -> dict[str, float]:
-        """The terms of L_G that have a weight, and their weights."""
+        """The terms of L_G that have a weight, and their weights, `scales` included.
+
+        >>> Recipe().generator_weights()["colour"]
+        10000
+        """
         names = ("adversarial", "content", "gram", "colour", "tv", "stability")
-        return {name: weight for name in names if (weight := getattr(self, name))}
+        weights: dict[str, float] = {name: getattr(self, name) for name in names}
+        for name, scale in self.scales.items():
+            weights[name] *= scale
+        return {name: weight for name, weight in weights.items() if weight}
 
     def discriminator_weights(self, progress: float = 0) -> dict[str, float]:
         """The terms of L_D that have a weight, and their weights, `adversarial` included.
@@ -181,7 +203,7 @@ _CARTOON = {
     "discriminator_lr": 2e-4,
 }
 
-#: What each paper has other than AnimeGAN. The weights belong to VGG19 conv4_4.
+#: What each paper has other than AnimeGAN.
 METHODS: dict[Method, dict[str, Any]] = {
     "animegan": {},
     "animeganv2": _V2,
@@ -209,13 +231,6 @@ PRESETS: dict[Method, dict[Preset, dict[str, Any]]] = {
     "animeganv2-lite": _V2_PRESETS,
 }
 
-#: The papers' weights belong to VGG19 conv4_4. Under another feature network they are multiplied
-#: by these; docs/training.md says how they were found.
-FEATURE_SCALE: dict[str, dict[str, float]] = {
-    "vgg19": {},
-    "vgg16": {"content": 2.4, "gram": 2.4, "colour": 1000},
-}
-
 
 def make_recipe(
     method: Method = "animegan",
@@ -229,28 +244,23 @@ def make_recipe(
         method: the paper.
         preset: a style of it.
         without: terms whose weight becomes 0, for ablations.
-        given: fields of `Recipe` that the user sets; they beat everything else, as they stand.
+        given: fields of `Recipe` that the user sets; they beat everything else.
 
     Raises:
         TrainingError: the method has no such preset.
         pydantic.ValidationError: a given value is out of its bounds.
 
-    >>> make_recipe("animeganv2", "paprika", given={"features": "vgg19"}).colour
+    >>> make_recipe("animeganv2", "paprika").colour
     50.0
     >>> make_recipe("animegan", without=["gram"]).gram
     0.0
     """
-    values = {"method": method, **METHODS[method]}
+    values: dict[str, Any] = {"method": method, **METHODS[method]}
     if preset is not None:
         presets = PRESETS.get(method, {})
         if preset not in presets:
             known = ", ".join(presets) or "none"
             raise TrainingError(method, f"has no preset {preset}", f"its presets: {known}")
         values |= presets[preset]
-    given = dict(given or {})
-    features = given.get("features", Recipe.model_fields["features"].default)
-    for name, factor in FEATURE_SCALE[features].items():
-        weight = values.get(name, Recipe.model_fields[name].default)
-        values[name] = round(factor * weight, 6)
     values |= dict.fromkeys(without, 0)
-    return Recipe(**(values | given))
+    return Recipe(**(values | dict(given or {})))

@@ -12,7 +12,7 @@ from animeprep.page import Section, Table
 
 #: Points of a loss curve, at most; each is a mean.
 _POINTS = 300
-#: The terms of L_D; their weights have the adversarial one as a factor.
+#: The terms of L_D.
 _OF_D = ("real", "fake", "gray", "smooth")
 
 Points = Sequence[tuple[float, float]]
@@ -27,7 +27,8 @@ def measures_section(metrics: Sequence[Line], best: int | None) -> Section | Non
     """
     if not metrics:
         return None
-    names = list(metrics[-1]["measures"])
+    # Style is missing where photos are not told from the style.
+    names = list(dict.fromkeys(name for line in metrics for name in line["measures"]))
     panels = [_measure_chart(name, metrics, best) for name in names]
     chosen = next((line for line in metrics if line["step"] == best), None)
     columns = {f"step {line['step']:,}": line["measures"] for line in (metrics[0], metrics[-1])}
@@ -74,10 +75,11 @@ def losses_section(run: Path, recipe: Recipe, total: int) -> Section | None:
         total: steps of the whole run.
     """
     curves = _averaged(read_lines(run / LOG_FILE), max(1, total // _POINTS))
+    weights = recipe.generator_weights() | recipe.discriminator_weights()
     weighted = {
-        name: [(x, _weight(recipe, name) * y) for x, y in points]
+        name: [(x, weights[name] * y) for x, y in points]
         for name, points in curves.items()
-        if name not in {"g", "d"} and _weight(recipe, name) > 0
+        if name in weights
     }
     parts: list[Section] = []
     for title, names in (
@@ -96,11 +98,6 @@ def losses_section(run: Path, recipe: Recipe, total: int) -> Section | None:
         parts=parts,
         anchor="losses",
     )
-
-
-def _weight(recipe: Recipe, name: str) -> float:
-    own = float(getattr(recipe, name, 0))
-    return own * recipe.adversarial if name in _OF_D else own
 
 
 def _averaged(log: Iterable[Line], width: int) -> dict[str, list[tuple[float, float]]]:
@@ -151,10 +148,25 @@ def _chart(
     ]
     decades = [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
     at = decades if log_scale and len(decades) > 1 else [low, (low + high) / 2, high]
-    ticks = [(up(y), f"{10**y if log_scale else y:.3g}") for y in at]
+    ticks = [(up(y), _short(10**y if log_scale else y)) for y in at]
     return Chart(title, drawn, x_label, [(0, "0"), (100, f"{right:,.0f}")], ticks)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values, default=0), max(values, default=1)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _short(value: float) -> str:
+    """A number that fits beside a small chart: seven characters or so.
+
+    >>> [_short(value) for value in (0.25, 1750, -0.001234, 12345678, 1e-5)]
+    ['0.25', '1,750', '-0.0012', '1.2e7', '1.0e-5']
+    """
+    size = abs(value)
+    if size and not 1e-3 <= size < 1e5:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{2 if size < 0.01 else 3}g}"

@@ -25,6 +25,11 @@ from animeprep.files import sweep_parts, writing
 KEEP = 3
 _STATE, _GENERATOR = "state", "generator"
 _RATE = "rate_factor"
+#: What no option names.
+_SPOKEN = {
+    "dataset": "other pictures, or other held-out ones, than the dataset has now",
+    "scales": "other weights for its feature network (--balance)",
+}
 #: What may change while a run goes on: how long it is, and how a step is computed.
 _FREE = {"epochs", "accumulate", "precision", "compile"}
 
@@ -74,20 +79,32 @@ def write_generators(trainer: Trainer, run: Path) -> None:
         checkpoint.write(path, trainer.painter.state_dict(), header)
 
 
-def sweep(run: Path, *, keep: int = KEEP, best: int | None = None) -> None:
-    """Remove all but the last states, their generators and the best one's.
+def sweep(
+    run: Path,
+    is_due: Callable[[int], bool] = lambda _step: True,
+    *,
+    keep: int = KEEP,
+    best: int | None = None,
+) -> None:
+    """Remove all but the newest state, the last due ones, their generators and the best one's.
+
+    What is saved at a step that is not due, by Ctrl-C or at the end of a shorter plan, costs no due
+    step its place: what there is to choose from later does not depend on where a run was stopped.
 
     Args:
-        run: the run's folder.
-        keep: how many states.
+        run: the run's folder, with a state.
+        is_due: whether a run is saved at a step however it goes.
+        keep: how many due states.
         best: the step of the best generator.
 
     Raises:
         OutputError: a file cannot be removed.
     """
-    kept = saved_steps(run)[-keep:]
+    steps = saved_steps(run)
+    kept = {*[step for step in steps if is_due(step)][-keep:], steps[-1]}
     _remove(run, _STATE, lambda step: step not in kept)
-    _remove(run, _GENERATOR, lambda step: step not in {*kept, best})
+    goes = is_due(steps[-1])
+    _remove(run, _GENERATOR, lambda step: step not in {*kept, best} and (goes or not is_due(step)))
 
 
 def resume(
@@ -136,24 +153,6 @@ def forget_after(run: Path, step: int) -> None:
         sweep_parts(folder)
 
 
-def recipe_of(run: Path) -> dict[str, Any] | None:
-    """What the run's last state says of its recipe; None where there is no state.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    steps = saved_steps(run)
-    return checkpoint.read_header(state_file(run, steps[-1])).recipe if steps else None
-
-
-def broken_tensor(trainer: Trainer) -> str | None:
-    """The name of a tensor of the state that has values that are not finite."""
-    for name, value in trainer.state().items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            return name
-    return None
-
-
 def _told(recipe: Recipe, fingerprint: str) -> dict[str, Any]:
     return {**recipe.model_dump(mode="json"), "dataset": fingerprint}
 
@@ -161,10 +160,10 @@ def _told(recipe: Recipe, fingerprint: str) -> dict[str, Any]:
 def _check(path: Path, saved: dict[str, Any], ours: dict[str, Any]) -> None:
     for name, value in ours.items():
         if name not in _FREE and saved.get(name) != value:
-            what = "a dataset" if name == "dataset" else name.replace("_", "-")
+            what = _SPOKEN.get(name, f"{name.replace('_', '-')} {saved.get(name)}, not {value}")
             raise CheckpointError(
                 path,
-                f"this run was started with {what} {saved.get(name)}, not {value}",
+                f"this run was started with {what}",
                 "say another --name, or use what it was started with",
             )
 

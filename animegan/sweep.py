@@ -45,10 +45,10 @@ _PHOTOS, _SIDE, _MEASURED = 4, 256, 4
 
 
 class _Result(NamedTuple):
-    """What a run came to: its paintings, measures `value [low, high]`, pulls of its terms."""
+    """What a run came to: its paintings, measures [value, low, high], pulls of its terms."""
 
     painted: list[Picture]
-    measures: dict[str, str]
+    measures: dict[str, list[float]]
     norms: dict[str, float]
 
 
@@ -166,12 +166,7 @@ def _look(trainer: Trainer, sets: Sets, place: Path, photos: list[Picture]) -> _
     with evaluating(trainer.painter) as painter:
         painted = [paint(painter, photo, trainer.device) for photo in photos]
     lines = [line["measures"] for line in read_lines(place / METRICS_FILE)]
-    measures = lines[-1] if lines else {}
-    told = {
-        name: f"{value:.3g} [{low:.3g}, {high:.3g}]"
-        for name, (value, low, high) in measures.items()
-    }
-    return _Result(painted, told, norms)
+    return _Result(painted, lines[-1] if lines else {}, norms)
 
 
 def _write(folder: Path, photos: list[Picture], results: Mapping[str, _Result], steps: int) -> None:
@@ -184,7 +179,10 @@ def _write(folder: Path, photos: list[Picture], results: Mapping[str, _Result], 
     drawn = sheet([list(row) for row in rows], ["photo", *results], _SIDE)
     write_atomic(folder / SHEET_FILE, encode_jpeg(drawn, 92))
     measures = [
-        {f"{name}: {MEANINGS.get(name, '')}": told for name, told in result.measures.items()}
+        {
+            f"{name}: {MEANINGS.get(name, '')}": f"{value:.3g} [{low:.3g}, {high:.3g}]"
+            for name, (value, low, high) in result.measures.items()
+        }
         for result in results.values()
     ]
     norms = [

@@ -1,19 +1,17 @@
 """The verb `train`: parse, call, tell; no algorithm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
-import torch
 from pydantic import ValidationError
 
 from animegan import fit, state
 from animegan.balance import balance
-from animegan.data import Sets, find_sets
+from animegan.data import find_sets
 from animegan.distributed import is_main, joined
 from animegan.features import load_features
-from animegan.models.vgg import VGGFeatures
 from animegan.plan import plan
 from animegan.recipes import METHODS, PRESETS, Recipe, Term, make_recipe
 from animegan.run import PAGE
@@ -22,16 +20,14 @@ from animegan.sweep import STEPS, sweep, variants
 from animegan.trainer import Trainer
 from animeprep.dataset import Dataset
 from animeprep.errors import UsageError
-from animeprep.folders import Summary
+from animeprep.folders import FAILED, Summary
 from animeprep.options import PATH, given, settings_options, shared_options, tell
 from animeprep.settings import problem_of
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 #: What the recipe's method says and no user need say.
-_FIXED = {"method", "generator", "discriminator"}
-#: What --balance chooses.
-_BALANCED = ("content", "gram", "colour")
+_FIXED = {"method", "generator", "discriminator", "scales"}
 
 
 def _recipe_options(verb: Verb) -> Verb:
@@ -64,7 +60,7 @@ def _recipe_options(verb: Verb) -> Verb:
     type=click.Choice(get_args(Term)),
     help="Leave a term out; may be repeated.",
 )
-@click.option("--balance", "balanced", is_flag=True, help="Weights to suit the feature network.")
+@click.option("--balance", "balanced", is_flag=True, help="Fit the weights to the feature network.")
 @click.option(
     "--sweep",
     "sweeps",
@@ -76,14 +72,12 @@ def _recipe_options(verb: Verb) -> Verb:
 @click.option(
     "--every",
     type=click.IntRange(1),
-    help="Steps between two saves; by default an epoch, at most 500.",
+    help="Steps between two saves; by default they are at epochs' ends and at most 500 apart.",
 )
 @click.option(
     "--keep",
     type=click.IntRange(1),
-    default=state.KEEP,
-    show_default=True,
-    help="States of the run that are kept.",
+    help=f"States of the run that are kept; by default {state.KEEP}.",
 )
 @click.option("--features-file", type=PATH, help="Weights of the feature network.")
 @click.option("--download-features", is_flag=True, help="Fetch VGG19's weights (548 MB).")
@@ -105,7 +99,7 @@ def train(
     sweeps: tuple[str, ...],
     steps: int | None,
     every: int | None,
-    keep: int,
+    keep: int | None,
     features_file: Path | None,
     download_features: bool,
     device: str,
@@ -121,23 +115,29 @@ def train(
     torchrun --nproc-per-node 2 -m animeprep train …
     """
     recipe = _recipe(lambda: make_recipe(method, preset, without, given(values)))
-    run = RUNS / (name or dataset.resolve().name)
-    sets = find_sets(Dataset(dataset), recipe)
+    run = RUNS / _plain(name or dataset.resolve().name)
+    recipes = variants(recipe, sweeps)
+    if sweeps:
+        _refuse(every=every, keep=keep)
     if dry_run:
-        return _tell_plan(recipe, sets, run, (steps, every), as_json=as_json)
+        asked = (STEPS if sweeps and steps is None else steps, every)
+        return _tell_plan(recipes, Dataset(dataset), run, asked, balanced=balanced, as_json=as_json)
 
     def echo(line: str) -> None:
         if is_main() and not as_json:
             click.echo(line, err=True)
 
+    sets = find_sets(Dataset(dataset), recipe)
     length = plan(recipe, sets, steps, every)
     features = load_features(recipe.features, features_file, download=download_features)
     with joined(pick_device(device)) as where:
         if balanced:
-            recipe = _balanced(recipe, sets, features, where, run)
-            echo("balance: " + ", ".join(f"{name} {getattr(recipe, name):g}" for name in _BALANCED))
+            scales = balance(recipe, sets, features, where).scales
+            recipes = {
+                name: one.model_copy(update={"scales": scales}) for name, one in recipes.items()
+            }
+            echo("balance: " + ", ".join(f"{name} × {scale:g}" for name, scale in scales.items()))
         if sweeps:
-            recipes = variants(recipe, sweeps)
             done = sweep(
                 Dataset(dataset),
                 recipes,
@@ -148,10 +148,33 @@ def train(
                 tell=echo,
             )
         else:
+            (recipe,) = recipes.values()
             trainer = Trainer(recipe, features, where)
-            outcome = fit.fit(trainer, sets, run, length, keep=keep, tell=echo)
+            outcome = fit.fit(trainer, sets, run, length, keep=keep or state.KEEP, tell=echo)
             done = _summary(outcome, run)
         return tell([done], as_json=as_json) if is_main() else 0
+
+
+def _plain(name: str) -> str:
+    """A run's name; `stylize` looks in the folders of runs/ alone.
+
+    Raises:
+        UsageError: it leads elsewhere.
+    """
+    if Path(name).name != name or name in {"", ".."}:
+        raise UsageError(f"--name {name}: say a plain name, its folder will be in {RUNS}/")
+    return name
+
+
+def _refuse(**options: int | None) -> None:
+    """What a sweep has no use for.
+
+    Raises:
+        UsageError: it was given.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"--{name}: the runs of a --sweep do without; leave it out")
 
 
 def _recipe(make: Callable[[], Recipe]) -> Recipe:
@@ -169,45 +192,48 @@ def _recipe(make: Callable[[], Recipe]) -> Recipe:
 
 
 def _tell_plan(
-    recipe: Recipe,
-    sets: Sets,
+    recipes: Mapping[str, Recipe],
+    dataset: Dataset,
     run: Path,
     asked: tuple[int | None, int | None],
     *,
+    balanced: bool,
     as_json: bool,
 ) -> int:
-    """The length of the run and the recipe spelled out."""
-    length = plan(recipe, sets, *asked)
-    summary = Summary("train", dry_run=True)
-    summary.figures = {"run": str(run), "steps": length.total, "steps an epoch": length.epoch}
-    if as_json:
-        summary.figures["recipe"] = recipe.model_dump(mode="json")
-    code = tell([summary], as_json=as_json)
+    """The length of each run and its recipe spelled out; where several differ, every value."""
+    summaries, spelled = [], []
+    for name, recipe in recipes.items():
+        place = run.with_name(f"{run.name}-{name}") if name else run
+        length = plan(recipe, find_sets(dataset, recipe), *asked)
+        summary = Summary("train", dry_run=True)
+        done = state.saved_steps(place)
+        summary.counts["steps to make"] = max(0, length.total - (done[-1] if done else 0))
+        summary.figures = {"run": str(place), "steps": length.total, "steps an epoch": length.epoch}
+        told = recipe.model_dump(mode="json")
+        if balanced:
+            told["scales"] = "chosen when training begins"
+        if as_json:
+            summary.figures["recipe"] = told
+        summaries.append(summary)
+        spelled.append(told)
+    code = tell(summaries, as_json=as_json)
     if not as_json:
-        for name, value in recipe.model_dump(mode="json").items():
-            click.echo(f"  {name.replace('_', '-')} {value}")
+        for name in Recipe.model_fields:
+            values = dict.fromkeys(str(told[name]) for told in spelled)
+            click.echo(f"  {name.replace('_', '-')} {', '.join(values)}")
     return code
-
-
-def _balanced(
-    recipe: Recipe, sets: Sets, features: VGGFeatures, device: torch.device, run: Path
-) -> Recipe:
-    """The recipe with balanced weights; those that the run has already, so that it goes on."""
-    before = state.recipe_of(run)
-    if before:
-        return recipe.model_copy(update={name: before[name] for name in _BALANCED})
-    return recipe.model_copy(update=balance(recipe, sets, features, device).weights)
 
 
 def _summary(outcome: fit.Outcome, run: Path) -> Summary:
     summary = Summary("train")
     summary.counts["steps made"] = outcome.made
-    summary.counts["files passed over"] = len(outcome.problems)
+    summary.counts[FAILED] = len(outcome.problems)
     summary.problems = outcome.problems
     summary.figures = {"run": str(run), "page": str(run / PAGE)}
     summary.figures |= {name: round(value, 4) for name, value in outcome.terms.items()}
     if outcome.choice:
         summary.figures["best step"] = outcome.choice.step
         summary.figures["chosen because"] = outcome.choice.why
-    summary.figures["alarms"] = outcome.alarms
+    if outcome.alarms:
+        summary.figures["alarms"] = outcome.alarms
     return summary

@@ -26,6 +26,30 @@ ASSETS = Path(__file__).parent / "assets"
 Terms = dict[str, float]
 
 
+@contextlib.contextmanager
+def memory_advice(recipe: Recipe, step: int) -> Iterator[None]:
+    """Name the knobs where memory runs out within the block.
+
+    Args:
+        recipe: what is trained.
+        step: the step that is being made.
+
+    Raises:
+        TrainingError: out of memory.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"step {step}",
+            f"out of memory with {recipe.batch} pictures of {recipe.size} pixels",
+            f"raise --accumulate above {recipe.accumulate}, lower --batch or --size, "
+            "or on a GPU try --precision bf16",
+        ) from error
+
+
 class Trainer:
     """The networks, their optimisers, and one step of each kind.
 
@@ -89,8 +113,8 @@ class Trainer:
         """
         sums: dict[str, Tensor] = {}
         # Recipes without content go through this phase, too; Adam minds no loss's scale.
-        weight = self.recipe.content or 1.0
-        with self._memory_advice():
+        weight = self.recipe.generator_weights().get("content", 1.0)
+        with memory_advice(self.recipe, self.step_done + 1):
             self.adam_g.zero_grad()
             for part in self._parts(batch):
                 content = self.objective.content(part.batch.photo)
@@ -116,7 +140,7 @@ class Trainer:
             TrainingError: out of memory.
         """
         parts = self._parts(batch)
-        with self._memory_advice():
+        with memory_advice(self.recipe, self.step_done + 1):
             with torch.set_grad_enabled(len(parts) == 1):
                 painted = [self.objective.paint(part.batch.photo) for part in parts]
             sums = self._discriminator_step(parts, painted, progress)
@@ -187,35 +211,32 @@ class Trainer:
         self.step_done += 1
         return dict(zip(sums, values.tolist(), strict=True))
 
-    @contextlib.contextmanager
-    def _memory_advice(self) -> Iterator[None]:
-        """Name the knobs where memory runs out."""
-        try:
-            yield
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            recipe = self.recipe
-            raise TrainingError(
-                f"step {self.step_done + 1}",
-                f"out of memory with {recipe.batch} pictures of {recipe.size} pixels",
-                f"raise --accumulate above {recipe.accumulate}, lower --batch or --size, "
-                "or on a GPU try --precision bf16",
-            ) from error
-
     def _networks(self) -> dict[str, nn.Module]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         return networks if self.ema is None else {**networks, "ema": self.ema}
 
-    def state(self) -> dict[str, Tensor]:
-        """All that a run needs to go on to the same bytes, as copies in the CPU's memory."""
+    def _tensors(self) -> dict[str, Tensor]:
+        """Networks and optimisers, not copied."""
         tensors = {
             f"{prefix}.{name}": value
             for prefix, network in self._networks().items()
             for name, value in network.state_dict().items()
         }
-        tensors |= adam_tensors(self.adam_g, "adam_g") | adam_tensors(self.adam_d, "adam_d")
-        tensors["step"] = torch.tensor(self.step_done)
+        return tensors | adam_tensors(self.adam_g, "adam_g") | adam_tensors(self.adam_d, "adam_d")
+
+    def broken_tensor(self) -> str | None:
+        """The name of the first tensor of the state with values that are not finite.
+
+        Computed where the tensors are, and fetched at once.
+        """
+        tensors = {n: value for n, value in self._tensors().items() if value.is_floating_point()}
+        finite = [value.isfinite().all().to(self.device) for value in tensors.values()]
+        answers = dict(zip(tensors, torch.stack(finite).tolist(), strict=True))
+        return next((name for name, good in answers.items() if not good), None)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a run needs to go on to the same bytes, as copies in the CPU's memory."""
+        tensors = {**self._tensors(), "step": torch.tensor(self.step_done)}
         return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:

@@ -3,6 +3,8 @@
 The rule: of the checkpoints whose colours, contrast and content stay within bounds, the one nearest
 to the style; of those as near as it within a standard error, the one nearest to the photo.
 
+Where the style could not be measured, the last of them is chosen.
+
 The standard error is the rule that Breiman et al., "Classification and regression trees" (1984),
 choose among models by: what is not told apart is chosen by the other end, here the photo.
 """
@@ -29,6 +31,11 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 }
 #: The style has not come when after so many lines the distance is still this.
 _NO_STYLE, _PATIENCE = 0.9, 5
+#: Where the style could not be measured.
+NO_STYLE = (
+    "the style is not measured: held-out photos are not told from held-out style pictures, so see "
+    "whether both folders hold what they should, and hold out more"
+)
 #: Standard errors from end to end of a 95 % interval.
 _ERRORS = 3.92
 
@@ -60,31 +67,40 @@ def choose(lines: Sequence[MetricsLine]) -> Choice:
     """
     fewest = min(len(broken(line)) for line in lines)
     fit = [line for line in lines if len(broken(line)) == fewest]
-    nearest = min(fit, key=lambda line: _value(line, "style", 1.0))
-    value, low, high = nearest["measures"].get("style", (1.0, 1.0, 1.0))
+    styled = [line for line in fit if "style" in line["measures"]]
+    if not styled:
+        best = max(fit, key=lambda line: int(line["step"]))
+        return Choice(best["step"], _why(best, len(lines), len(fit), 0))
+    nearest = min(styled, key=lambda line: _value(line, "style", 1.0))
+    value, low, high = nearest["measures"]["style"]
     as_near = value + (high - low) / _ERRORS
-    near = [line for line in fit if _value(line, "style", 1.0) <= as_near]
+    near = [line for line in styled if _value(line, "style", 1.0) <= as_near]
     best = min(near, key=lambda line: (_value(line, "content", 0.0), line["step"]))
     return Choice(best["step"], _why(best, len(lines), len(fit), len(near)))
 
 
 def _why(best: MetricsLine, measured: int, fit: int, near: int) -> str:
-    """The choice in words."""
+    """The choice in words; `near` is 0 where the style was not measured."""
     style, content = _value(best, "style", 1.0), _value(best, "content", 0.0)
-    words = f"style distance {style:.2f} (photos: 1), content {content:.2f}"
+    words = f"style distance {style:.2f} (photos: 1), " if near else "style not measured, "
     spoilt = broken(best)
-    if measured == 1:
-        text = f"the only one measured: {words}"
-    elif near > 1:
-        text = f"of {near} checkpoints as near to the style as can be told, nearest to the photo"
-        text += f": {words}"
-    else:
-        text = f"nearest to the style of {fit} checkpoints: {words}"
+    text = f"{_reason(measured, fit, near, spoilt)}: {words}content {content:.2f}"
     if spoilt:
         text += f"; none stays within bounds, here {' and '.join(spoilt)} do not"
-    elif fit < measured:
+    elif 1 < fit < measured:
         text += f"; {measured - fit} of {measured} were out of bounds"
     return text
+
+
+def _reason(measured: int, fit: int, near: int, spoilt: Sequence[str]) -> str:
+    if measured == 1:
+        return "the only one measured"
+    if fit == 1:
+        return "the least spoilt" if spoilt else "the only one within bounds"
+    if not near:
+        return f"the last of {fit} checkpoints"
+    told = f"of {near} checkpoints as near to the style as can be told, nearest to the photo"
+    return told if near > 1 else f"nearest to the style of {fit} checkpoints"
 
 
 def broken(line: MetricsLine) -> list[str]:
@@ -136,8 +152,8 @@ def _sentence(name: str, value: float) -> str:
 def _style_alarms(lines: Sequence[MetricsLine]) -> list[str]:
     """The style fades: two lines lie beyond the best one's interval; or it never comes."""
     styled = [line for line in lines if "style" in line["measures"]]
-    if not styled:
-        return []
+    if not styled or "style" not in lines[-1]["measures"]:
+        return [NO_STYLE] if lines[-1]["measures"] else []
     best = min(styled, key=lambda line: _value(line, "style", 1.0))
     least, _, high = best["measures"]["style"]
     value = _value(styled[-1], "style", 1.0)

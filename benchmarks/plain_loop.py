@@ -63,17 +63,18 @@ class PlainLoop:
         weights = self.recipe.generator_weights()
         painted = self.generator(batch.photo)
         judged = self.discriminator(painted)
-        loss = self.recipe.adversarial * adversarial_loss(judged, 1, self.recipe.gan_loss)
+        loss = weights["adversarial"] * adversarial_loss(judged, 1, self.recipe.gan_loss)
         photo_features = self.features(batch.photo)
         painted_features = self.features(painted)
-        loss = loss + self.recipe.content * content_loss(photo_features, painted_features)
+        loss = loss + weights["content"] * content_loss(photo_features, painted_features)
         if "gram" in weights:
             gray_features = self.features(batch.gray)
-            loss = loss + self.recipe.gram * style_loss(gray_features, painted_features)
+            loss = loss + weights["gram"] * style_loss(gray_features, painted_features)
         if "colour" in weights:
-            loss = loss + self.recipe.colour * colour_loss(batch.photo, painted, self.recipe.chroma)
+            colour = colour_loss(batch.photo, painted, self.recipe.chroma)
+            loss = loss + weights["colour"] * colour
         if "tv" in weights:
-            loss = loss + self.recipe.tv * tv_loss(painted)
+            loss = loss + weights["tv"] * tv_loss(painted)
         self.adam_g.zero_grad()
         loss.backward(inputs=list(self.generator.parameters()))
         self.adam_g.step()

@@ -114,7 +114,7 @@ def train(
     """Train through the phases and write the generator as float16, every hundred steps."""
     torch.manual_seed(0)
     keep_freed_memory()
-    rng = np.random.default_rng(len(phases))
+    rng = np.random.default_rng(len(phases))  # the seed of the weights that are built in
     pictures = [read_rgb(path) for path in list_images(folder)]
     features = load_features("vgg16")
     generator = first_generator(network, start)

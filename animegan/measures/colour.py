@@ -3,6 +3,7 @@
 CIELAB of sRGB pictures under D65; ΔE is CIEDE2000.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -10,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
+from animegan.measures import interval
+from animegan.measures.interval import Measures
 from animeprep.boxes import Picture
 from animeprep.images import scale_short_side
 
 #: Short side at which colours are compared: they are seen on areas, not on pixels.
 _SIDE = 96
+#: Chroma and deviation of lightness below this are not seen.
+_UNSEEN = 1.0
 
 
 class Colours(NamedTuple):
@@ -52,6 +57,24 @@ def compare_colours(photo: Picture, painted: Picture) -> Colours:
         float(one[..., 0].std()),
         (float(shift[0]), float(shift[1])),
     )
+
+
+def colour_measures(pairs: Sequence[tuple[Picture, Picture]]) -> Measures:
+    """`colour`, `saturation`, `contrast` and `cast` over photos, each with its painting."""
+    found = [compare_colours(*pair) for pair in pairs]
+    shifts = np.array([one.shift for one in found])
+    return {
+        "colour": interval.mean([one.difference for one in found]),
+        "saturation": interval.ratio(
+            [one.chroma for one in found], [one.photo_chroma for one in found], _UNSEEN
+        ),
+        "contrast": interval.ratio(
+            [one.contrast for one in found], [one.photo_contrast for one in found], _UNSEEN
+        ),
+        "cast": interval.bootstrap(
+            len(found), lambda times: np.hypot(*(times @ shifts).T) / times.sum(1)
+        ),
+    }
 
 
 def to_lab(picture: Picture) -> NDArray[np.float32]:

@@ -64,11 +64,22 @@ def mean(values: ArrayLike) -> Interval:
     return bootstrap(len(numbers), lambda times: times @ numbers / times.sum(1))
 
 
-def ratio(values: ArrayLike, against: ArrayLike) -> Interval:
-    """Sum over sum: N values, and N that they are compared with; their sum may not be 0.
+def ratio(values: ArrayLike, against: ArrayLike, least: float) -> Interval:
+    """Mean over mean.
 
-    >>> ratio([1.0, 3.0], [4.0, 4.0]).value
+    Args:
+        values: N numbers, one a photo.
+        against: N that they are compared with.
+        least: a mean below this counts as this, so that hardly anything over nothing stays 1.
+
+    >>> ratio([1.0, 3.0], [4.0, 4.0], 0.1).value
     0.5
     """
     above, below = np.asarray(values, np.float64), np.asarray(against, np.float64)
-    return bootstrap(len(above), lambda times: (times @ above) / np.maximum(times @ below, 1e-12))
+
+    def over(times: Values) -> Values:
+        means = ((times @ numbers) / times.sum(1) for numbers in (above, below))
+        one, other = (np.maximum(numbers, least) for numbers in means)
+        return np.asarray(one / other)
+
+    return bootstrap(len(above), over)

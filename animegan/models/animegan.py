@@ -104,7 +104,7 @@ class InvertedResidual(nn.Module):
         self.widen = nn.Sequential(convolution(channels, wide, size=1), *_norm_and_lrelu(wide))
         self.widen.apply(glorot)
         depthwise = convolution(wide, wide, groups=wide)
-        nn.init.trunc_normal_(depthwise.weight, std=0.02)
+        nn.init.trunc_normal_(depthwise.weight, std=0.02, a=-0.04, b=0.04)
         self.depthwise = nn.Sequential(depthwise, *_norm_and_lrelu(wide))
         self.project = nn.Sequential(convolution(wide, channels, size=1), InstanceNorm(channels))
         self.project.apply(glorot)

@@ -5,11 +5,26 @@ one power iteration on every convolution. AnimeGANv2 has layer norm in place of 
 CartoonGAN no spectral norm.
 """
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from animegan.models.blocks import LEAKY_SLOPE, convolution
+from animegan.models.blocks import LEAKY_SLOPE
 from animegan.models.norms import InstanceNorm, LayerNorm
+
+
+class _Convolution(nn.Conv2d):
+    """A convolution whose weight is computed in full precision, whatever it convolves in.
+
+    For spectral norm's vectors are part of a run's state, and sigma divides every weight.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """N×C_in×H×W → N×C_out×H×W (divided by the stride)."""
+        with torch.autocast(features.device.type, enabled=False):
+            weight = self.weight
+        return functional.conv2d(features, weight, None, self.stride, self.padding)
 
 
 class PatchDiscriminator(nn.Module):
@@ -26,7 +41,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
 
         def conv(channels_in: int, channels_out: int, stride: int = 1) -> nn.Module:
-            plain = convolution(channels_in, channels_out, stride=stride, padding_mode="zeros")
+            plain = _Convolution(channels_in, channels_out, 3, stride, padding=1, bias=False)
             nn.init.normal_(plain.weight, std=0.02)
             return spectral_norm(plain) if spectral else plain
 

@@ -18,20 +18,26 @@ def open_npz(file: Path) -> Arrays:
     Raises:
         ValueError, OSError, zipfile.BadZipFile: it is broken, or holds pickles.
     """
-    shapes = {}
+    shapes, members = {}, {}
     with zipfile.ZipFile(file) as archive:
-        for member in archive.namelist():
+        for member in archive.infolist():
             with archive.open(member) as stream:
                 version = np.lib.format.read_magic(stream)
                 if version != (1, 0):
                     raise ValueError(f"numpy file of version {version}")
                 shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+            name = member.filename.removesuffix(".npy")
+            if name in members:
+                raise ValueError(f"two arrays of one name, {name}")
+            members[name] = member
             if dtype.kind == "f":
-                shapes[member.removesuffix(".npy")] = shape
+                shapes[name] = shape
 
     def read(name: str) -> Tensor:
-        with np.load(file, allow_pickle=False) as archive:
-            return torch.from_numpy(archive[name].astype(np.float32))
+        # The very member whose shape is known: a name may stand twice in an archive.
+        with zipfile.ZipFile(file) as archive, archive.open(members[name]) as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+        return torch.from_numpy(array.astype(np.float32))
 
     return Arrays(shapes, read)
 

@@ -13,7 +13,7 @@ from animegan.public.crc32c import crc32c
 _FOOTER = 48
 _MAGIC = bytes.fromhex("57fb808b247547db")
 #: A network has some hundred tensors; beyond these no file is honest.
-_MOST_BYTES = 4 * 2**20
+MOST_BYTES = 4 * 2**20
 _MOST_ENTRIES = 20_000
 _LONGEST_KEY = 1000
 
@@ -29,19 +29,23 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     Raises:
         ValueError: not such a table, damaged, compressed, or beyond all reason.
     """
+    if len(data) > MOST_BYTES:
+        raise ValueError("too large for an index")
     if len(data) < _FOOTER or data[-len(_MAGIC) :] != _MAGIC:
         raise ValueError("not a TensorFlow index, or a truncated one")
-    if len(data) > _MOST_BYTES:
-        raise ValueError("too large for an index")
     footer = data[-_FOOTER:]
     _, position = _handle(footer, 0)  # of the metaindex
     index, _ = _handle(footer, position)
     entries: dict[bytes, bytes] = {}
+    room = len(data)
     for _, handle in _entries(_block(data, index)):
-        for key, value in _entries(_block(data, _handle(handle, 0)[0])):
-            entries[key] = value
-            if len(entries) > _MOST_ENTRIES:
-                raise ValueError("too many entries for an index")
+        block, _ = _handle(handle, 0)
+        room -= block.size
+        if room < 0:
+            raise ValueError("its index is damaged: blocks overlap")
+        entries.update(_entries(_block(data, block)))
+        if len(entries) > _MOST_ENTRIES:
+            raise ValueError("too many entries for an index")
     return entries
 
 

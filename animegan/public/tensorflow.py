@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from animegan.public.arrays import Arrays
-from animegan.public.sstable import check, read_table, read_varint
+from animegan.public.sstable import MOST_BYTES, check, read_table, read_varint
 
 #: TensorFlow's numbers of the floating-point types.
 _TYPES = {1: "<f4", 2: "<f8", 19: "<f2"}
@@ -53,7 +53,8 @@ def open_bundle(index: Path) -> Arrays:
         ValueError, TypeError: the index, or a tensor when it is read, is damaged.
         OSError: it cannot be read.
     """
-    table = read_table(index.read_bytes())
+    with index.open("rb") as stream:
+        table = read_table(stream.read(MOST_BYTES + 1))
     shards = _shards(table.pop(b"", b""))
     entries = {
         key.decode("ascii", "backslashreplace"): entry

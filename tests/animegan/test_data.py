@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import shutil
 import struct
@@ -80,6 +81,30 @@ def test_a_recipe_without_gray_terms_asks_for_no_gray_pictures(small_dataset, ta
     assert [part.gray for part in batch.parts(2)] == [None, None]
 
 
+@pytest.mark.parametrize("left_out", ["smooth", "adversarial"])
+def test_a_recipe_without_smooth_terms_asks_for_no_smooth_pictures(
+    small_dataset, sets, take, left_out
+):
+    for folder in ("smooth", "smooth_gray"):
+        shutil.rmtree(small_dataset.root / folder)
+    some = find_sets(small_dataset, make_recipe(without=[left_out]))
+    assert some.smooth == []
+    assert some.style == sets.style  # gray is what L_gra needs
+    (batch,), (whole,) = take(1, of=some), take(1, of=dataclasses.replace(sets, smooth=some.photo))
+    assert batch.smooth is None
+    assert all(torch.equal(getattr(batch, kind), getattr(whole, kind)) for kind in KINDS[:3])
+    assert [(len(part.photo), part.smooth) for part in batch.parts(2)] == [(1, None)] * 2
+
+
+def test_a_recipe_of_photos_alone_asks_for_no_gray_pictures(small_dataset, take):
+    for folder in ("gray", "smooth", "smooth_gray"):
+        shutil.rmtree(small_dataset.root / folder)
+    some = find_sets(small_dataset, make_recipe(without=["adversarial", "gram"]))
+    (batch,) = take(1, of=some)
+    assert (batch.gray, batch.smooth) == (None, None)
+    assert batch.photo.shape == batch.anime.shape == (2, 3, 64, 64)
+
+
 @pytest.mark.parametrize(
     ("folder", "verb"),
     [
@@ -118,7 +143,13 @@ def test_the_fingerprint_knows_names_and_sizes_and_no_place(small_dataset, sets,
     first = sets.fingerprint()
     assert re.fullmatch("[0-9a-f]{12}", first)
     assert fingerprint() == first
-    (moved / "val" / "v.png").unlink()  # held out: nothing is trained on it
+    held_out = moved / "val" / "v.png"
+    held_out.rename(moved / "v.png")
+    without = fingerprint()
+    (moved / "style_val").mkdir()
+    (moved / "v.png").rename(moved / "style_val" / "v.png")
+    style = fingerprint()
+    (moved / "style_val" / "v.png").rename(held_out)
     assert fingerprint() == first
     photo = moved / "photo" / "p0.png"
     photo.rename(photo.with_name("q0.png"))
@@ -127,7 +158,7 @@ def test_the_fingerprint_knows_names_and_sizes_and_no_place(small_dataset, sets,
     photo.write_bytes(photo.read_bytes() + b" ")
     longer = fingerprint()
     photo.unlink()
-    assert len({first, renamed, longer, fingerprint()}) == 4
+    assert len({first, without, style, renamed, longer, fingerprint()}) == 6
 
 
 def test_an_epoch_is_the_larger_set_by_the_batch(sets):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from animegan.distributed import any_process, average, is_main, joined, rank, world
+from animegan.distributed import any_process, average, gathered, is_main, joined, rank, world
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ SCRIPT = textwrap.dedent(
     from torch.nn.utils.parametrizations import spectral_norm
 
     from animegan.data import Batch
-    from animegan.distributed import any_process, average, is_main, joined, rank, world
+    from animegan.distributed import any_process, average, gathered, is_main, joined, rank, world
     from animegan.errors import TrainingError
     from animegan.models import DISCRIMINATORS, GENERATORS
     from animegan.recipes import make_recipe
@@ -69,6 +69,7 @@ SCRIPT = textwrap.dedent(
         mine = torch.full((2, 2), float(rank()))
         average([mine, None])
         tensors["average"] = mine
+        assert gathered(["b", f"a{rank()}"]) == [f"a{one}" for one in range(world())] + ["b"]
         save_file({n: t.contiguous() for n, t in tensors.items()}, out / f"{world()}_{rank()}")
         print("hello from", rank(), flush=True)
         if world() > 1:
@@ -90,6 +91,7 @@ def test_alone_nothing_is_joined(monkeypatch):
         assert torch.equal(gradient, torch.ones(3))
         assert any_process(raised=True, device=CPU)
         assert not any_process(raised=False, device=CPU)
+        assert gathered(["b", "a", "b"]) == ["a", "b"]
 
 
 def test_torchrun_with_one_process_joins_nothing(monkeypatch):

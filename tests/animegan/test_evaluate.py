@@ -5,9 +5,9 @@ import pytest
 from torch import nn
 from torch.nn import functional
 
-from animegan import evaluate
+from animegan import evaluate, judge
 from animegan.evaluate import find_photos, parse_methods, read_pictures
-from animegan.measures import classifier
+from animegan.measures.classifier import Classifier
 from animeprep.__main__ import main
 from animeprep.errors import InputError, UsageError
 from animeprep.images import read_rgb, resize, write_png
@@ -28,8 +28,7 @@ class _Blurs(nn.Module):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(evaluate, "load_features", lambda _network: _Blurs())
-    monkeypatch.setattr(classifier, "_FEWEST", 16)
-    monkeypatch.setattr(classifier, "_STEPS", 1)
+    monkeypatch.setattr(judge, "train_classifier", lambda *_pictures: Classifier().eval())
 
 
 @pytest.fixture
@@ -110,6 +109,13 @@ def test_json_tells_every_measure_and_what_was_left_out(folders, quick, capsys):
     assert "no painting by ours" in told["problems"][0]
 
 
+def test_photos_as_style_are_told_of(folders, quick, capsys):
+    assert main([*_COMMAND[:-1], "photos"]) == 0
+    assert "the style is not measured" in capsys.readouterr().out
+    page = (folders / "evaluation" / "index.html").read_text()
+    assert "the style is not measured" in page
+
+
 def test_broken_pictures_leave_their_photo_out(folders):
     (folders / "peer" / "p0.png").write_bytes(b"broken")
     problems: list[str] = []
@@ -118,7 +124,7 @@ def test_broken_pictures_leave_their_photo_out(folders):
     assert [photo.stem for photo in pictures] == ["p2"]
     (row,) = pictures.values()
     assert {name: picture.shape for name, picture in row.items()} == dict.fromkeys(
-        ["photo", "ours", "peer"], (256, 256, 3)
+        ["photo", "ours", "peer"], (64, 64, 3)
     )
     assert len(problems) == 1
     assert "p0.png" in problems[0]
@@ -135,6 +141,8 @@ def test_folders_that_cannot_be_used(folders, capsys):
     (folders / "empty").mkdir()
     with pytest.raises(InputError, match="there are no pictures"):
         find_photos({"ours": folders / "empty"}, folders / "photos")
+    with pytest.raises(InputError, match="there is no such folder"):
+        find_photos({"ours": folders / "nowhere"}, folders / "photos")
     with pytest.raises(InputError, match="called like a photo"):
         find_photos({"ours": folders / "style"}, folders / "photos")
     for path in (folders / "peer").glob("p[01].png"):

@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -108,6 +109,16 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path, capsys):
         with pytest.raises(CheckpointError, match="cannot be read"):
             load_features("vgg19", tmp_path / name)
     assert capsys.readouterr().out == ""
+
+
+def test_an_npz_that_grows_when_unpacked_is_refused_before_it_is_read(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", conv1_1_W=np.zeros((3, 3, 3, 2**20), np.float32))
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"conv1_1_W is \(3, 3, 3, 1048576\), not"):
+        load_features("vgg19", tmp_path / "bomb.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
 
 
 def test_weights_of_another_network_are_named(tmp_path):

@@ -16,10 +16,10 @@ from torch import nn
 
 from animegan import gallery, state
 from animegan.checkpoint import read_header
-from animegan.data import find_sets
+from animegan.data import Batches, find_sets
 from animegan.errors import CheckpointError, TrainingError
 from animegan.features import load_features
-from animegan.fit import fit, plan
+from animegan.fit import Plan, fit, plan
 from animegan.measures import Interval
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.recipes import Recipe
@@ -136,10 +136,28 @@ def steps_of(path):
 def test_a_plan_counts_epochs_as_the_author(sets):
     recipe = RECIPE.model_copy(update={"batch": 2, "init_epochs": 1, "epochs": 2})
     # Seven style pictures, batches of two: three steps an epoch.
-    assert vars(plan(recipe, sets)) == {"epoch": 3, "initial": 3, "total": 9, "every": 3}
+    assert vars(plan(recipe, sets)) == {"epoch": 3, "initial": 3, "total": 9, "every": None}
     assert vars(plan(recipe, sets, 4, 2)) == {"epoch": 3, "initial": 3, "total": 7, "every": 2}
     builtin = recipe.model_copy(update={"init": "builtin"})
-    assert vars(plan(builtin, sets)) == {"epoch": 3, "initial": 0, "total": 6, "every": 3}
+    assert vars(plan(builtin, sets)) == {"epoch": 3, "initial": 0, "total": 6, "every": None}
+
+
+@pytest.mark.parametrize(
+    ("length", "due"),
+    [
+        # The paper's set: 1,664 steps an epoch, one of which is the initialisation phase.
+        (
+            Plan(epoch=1664, initial=1664, total=3400),
+            [500, 1000, 1500, 1664, 2164, 2664, 3164, 3328],
+        ),
+        (Plan(epoch=200, initial=0, total=700), [200, 400, 600]),
+        (Plan(epoch=200, initial=200, total=700, every=150), [150, 200, 300, 450, 600]),
+    ],
+)
+def test_a_run_is_saved_at_epochs_ends_or_each_so_many_steps(length, due):
+    steps = range(1, length.total + 1)
+    assert [step for step in steps if length.is_due(step)] == due
+    assert [step for step in steps if length.is_measured(step)] == [*due, length.total]
 
 
 def test_a_set_smaller_than_a_batch_is_named(sets):
@@ -153,6 +171,20 @@ def test_two_halves_of_a_run_are_the_whole(train, same):
     train("halves", -1, recipe=recipe, every=3)
     train("halves", 2, recipe=recipe, every=3)
     train("halves", 5, recipe=recipe, every=3)
+    same("whole", "halves")
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_a_first_half_that_ends_anywhere_leaves_no_trace(train, same, monkeypatch, keep):
+    def ends_first(lines):
+        steps = [line["step"] for line in lines]
+        return Choice(next((step for step in steps if step % 3), steps[0]), "it is an end.")
+
+    # The end of a half is measured and chosen; the whole never measures there.
+    monkeypatch.setattr(gallery, "choose", ends_first)
+    train("whole", 9, every=3, keep=keep)
+    for steps in (4, 8, 9):
+        train("halves", steps, every=3, keep=keep)
     same("whole", "halves")
 
 
@@ -180,10 +212,12 @@ def test_a_run_leaves_what_it_says(tmp_path, train):
     assert steps_of(run / "log.jsonl") == [1, 2, 3, 4, 5]
     assert steps_of(run / "metrics.jsonl") == [0, 2, 4, 5]
     assert steps_of(run / "speed.jsonl") == [2, 4, 5]
+    assert all(line["measuring"] > 0 for line in read_lines(run / "speed.jsonl"))
     assert {"real", "fake", "gray", "smooth", "adversarial", "gram", "colour", "g", "d"} < set(
         next(read_lines(run / "log.jsonl"))
     )
-    assert state.saved_steps(run) == [2, 4, 5]
+    # The last three that are due, and the end.
+    assert state.saved_steps(run) == [0, 2, 4, 5]
     for step in (0, 2, 4, 5):
         assert (run / "samples" / f"{step:07d}.jpg").is_file()
     # Of the measured steps 2, 4, 5 (0 knows no style yet) the one in the middle.
@@ -222,24 +256,21 @@ def test_a_choice_whose_generator_is_gone_falls_on_one_that_is_there(tmp_path, t
 def test_a_stopped_run_is_saved_and_nothing_is_lost(tmp_path, train, same, monkeypatch, number):
     original, taken = Trainer.step, itertools.count(1)
 
-    def stop_in_the_third(self, batch, progress):
-        if next(taken) == 3:
+    def stop_in_the_ninth(self, batch, progress):
+        if next(taken) == 9:
             os.kill(os.getpid(), number)  # in the middle of the step
         return original(self, batch, progress)
 
-    monkeypatch.setattr(Trainer, "step", stop_in_the_third)
+    monkeypatch.setattr(Trainer, "step", stop_in_the_ninth)
     told: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        train("stopped", 6, every=4, keep=9, told=told)
-    assert told[-1] == "saved at step 3: the same command goes on from there"
+        train("stopped", 11, every=4, told=told)
+    assert told[-1] == "saved at step 9: the same command goes on from there"
     monkeypatch.setattr(Trainer, "step", original)
-    run = tmp_path / "stopped"
-    assert state.saved_steps(run) == [0, 3]
-    _, told = train("stopped", 6, every=4, keep=9)
-    assert told[0] == "going on from step 3"
-    train("whole", 6, every=4, keep=9)
-    for path in [state.state_file(run, 3), state.generator_file(run, 3)]:
-        path.unlink()  # an uninterrupted run saves nothing there
+    assert state.saved_steps(tmp_path / "stopped") == [0, 4, 8, 9]
+    _, told = train("stopped", 11, every=4)
+    assert told[0] == "going on from step 9"
+    train("whole", 11, every=4)
     same("whole", "stopped")
 
 
@@ -287,7 +318,7 @@ def test_a_run_is_not_continued_with_another_recipe_or_other_pictures(train, set
     with pytest.raises(CheckpointError, match=r"started with colour 10\.0, not 50.0"):
         train("run", 2, recipe=RECIPE.model_copy(update={"colour": 50.0}))
     sets.photo.pop()
-    with pytest.raises(CheckpointError, match="started with a dataset"):
+    with pytest.raises(CheckpointError, match="started with other pictures"):
         train("run", 2)
 
 
@@ -522,6 +553,20 @@ def test_out_of_memory_leaves_the_last_state(tmp_path, train, same, monkeypatch)
     same("whole", "run")
 
 
+@pytest.mark.parametrize("at", ["next", "show"])
+def test_out_of_memory_beside_the_steps_names_the_knobs_too(tmp_path, train, monkeypatch, at):
+    train("run", 2)
+
+    def exhausted(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    place = {"next": (Batches, "__next__"), "show": (gallery.Gallery, "show")}[at]
+    monkeypatch.setattr(*place, exhausted)
+    with pytest.raises(TrainingError, match="out of memory with 1 pictures of 32 pixels"):
+        train("run", 4)
+    assert state.saved_steps(tmp_path / "run")[:2] == [0, 2]
+
+
 def test_alarms_are_told_once_each(tmp_path, train, monkeypatch):
     monkeypatch.setattr(gallery, "alarms", lambda _lines: ["colours fade; raise --colour"])
     outcome, told = train("run", 6)
@@ -549,7 +594,7 @@ def test_the_initialisation_is_not_judged(tmp_path, train, monkeypatch):
 
     monkeypatch.setattr(gallery, "alarms", watched)
     train("run", 2, recipe=RECIPE.model_copy(update={"init_epochs": 1}))
-    assert steps_of(tmp_path / "run" / "metrics.jsonl") == [0, 2, 4, 6, 8, 9]
+    assert steps_of(tmp_path / "run" / "metrics.jsonl") == [0, 2, 4, 6, 7, 8, 9]
     assert [[line["step"] for line in lines] for lines in seen] == [[8], [8, 9]]
 
 
@@ -683,6 +728,8 @@ DISCRIMINATORS["animegan"] = lambda: nn.Conv2d(3, 1, 4, 4)
 folder, name, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 recipe = Recipe(init="scratch", init_epochs=0, batch=2, size=32)
 sets = find_sets(Dataset(folder / "dataset"), recipe)
+for path in sets.photo[:2]:
+    path.write_bytes(b"broken")  # one process meets the one, one the other
 original = Trainer.step
 
 def step(self, batch, progress):
@@ -699,7 +746,8 @@ features = nn.Conv2d(3, 8, 4, stride=8).requires_grad_(False)
 with joined(torch.device("cpu")) as device:
     trainer = Trainer(recipe, features, device)
     try:
-        fit(trainer, sets, folder / name, plan(recipe, sets, 6, 2), tell=print)
+        outcome = fit(trainer, sets, folder / name, plan(recipe, sets, 6, 2), tell=print)
+        print("broken:", len(outcome.problems))
     except KeyboardInterrupt:
         pass
 """
@@ -722,6 +770,9 @@ def test_processes_roll_back_stop_and_go_on_together(tmp_path, small_dataset):
 
     told = run("2", "both", "4")
     assert told.count("learning rates × 0.5") == 1
+    assert told.count("passed over") == 2
+    # The other process met both in its first step; the one that tells may not have yet.
+    assert told.rindex("passed over") < told.index("step 2 of 6")
     assert told.count("saved at step 5") == 1
     told = run("2", "both", "-1")
     assert "going on from step 5" in told

@@ -24,7 +24,7 @@ def trained():
     rng = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_FEWEST", 48)
-        patch.setattr(module, "_STEPS", 40)
+        patch.setattr(module, "_STEPS", 30)
         return train_classifier(
             [_blocks(rng) for _ in range(4)], [_textured(rng) for _ in range(4)]
         )

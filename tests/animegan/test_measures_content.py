@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from animegan.measures.content import edge_agreement
+from animegan.measures.content import edge_agreement, unlike
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +30,13 @@ def test_a_picture_without_edges_agrees_with_none(pictures):
     flat = np.full((64, 64, 3), 120, np.uint8)
     assert edge_agreement(pictures[0], flat) == 0
     assert edge_agreement(flat, flat) == 0
+
+
+def test_photos_that_do_not_differ_still_give_a_scale():
+    one, other = torch.full((1, 2, 4, 4), 3.0), torch.full((1, 2, 4, 6), 5.0)
+    assert unlike([one, other]) == 2
+    assert unlike([one, one, other]) == 2
+    halves = torch.cat((torch.zeros(1, 2, 4, 4), one), 3)
+    assert unlike([halves]) == unlike([halves, halves]) == 3
+    assert unlike([one, one]) == 3
+    assert unlike([one * 0]) == 1

@@ -26,7 +26,7 @@ def test_one_photo_and_equal_photos_leave_no_doubt():
 
 
 def test_ratio_is_sum_over_sum():
-    value, low, high = interval.ratio([1.0, 1.0], [1.0, 3.0])
+    value, low, high = interval.ratio([1.0, 1.0], [1.0, 3.0], 0.1)
     assert value == 0.5
     assert low == pytest.approx(1 / 3)
     assert high == 1.0
@@ -37,3 +37,9 @@ def test_draws_without_a_value_are_left_out():
         return np.where(times[:, 0] > 0, 1.0, np.nan)
 
     assert interval.bootstrap(4, without_first) == (1.0, 1.0, 1.0)
+
+
+def test_nothing_over_nothing_is_one():
+    assert interval.ratio([0.0, 0.0], [0.0, 0.0], 1) == (1, 1, 1)
+    assert interval.ratio([4.0, 0.0], [0.0, 0.0], 1)[0] == 2
+    assert interval.ratio([4.0, 4.0], [0.0, 8.0], 1)[2] == 4

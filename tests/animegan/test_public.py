@@ -92,10 +92,17 @@ def write_hostile(folder, state):
         for name in source.namelist():
             bomb.writestr(name, source.read(name))
         bomb.writestr("archive/data/zeros", bytes(20 * 2**20))
+    with zipfile.ZipFile(folder / "twice.npz", "w") as archive:
+        for name, value in [*state.items(), ("block_a.0.1.weight", torch.zeros(2**10))]:
+            buffer = io.BytesIO()
+            np.save(buffer, value.numpy())
+            honest = f"{name}.npy" not in archive.namelist()
+            archive.writestr(f"{name}.npy" if honest else name, buffer.getvalue())
     return {
         "runs.pt": "cannot be used", "runs-old.pt": "cannot be used",
         "runs.pickle": "cannot be used", "runs.npy": "asks for", "runs.npz": "no network",
         "expanded.pt": "another network", "huge.npz": "another network", "bomb.pt": "compressed",
+        "twice.npz": "two arrays of one name",
     }  # fmt: skip
 
 

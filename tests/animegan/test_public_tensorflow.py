@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from animegan import public
 from animegan.errors import CheckpointError
+from animegan.public import sstable
 from animegan.public.crc32c import crc32c
 from animegan.public.layouts import layouts, shapes_of
 from animegan.public.sstable import read_table
@@ -263,6 +264,33 @@ def test_absurd_claims_of_an_index_are_refused(tmp_path, whole):
     refused(
         tmp_path, table({f"{n:06d}".encode(): b"" for n in range(21_000)}, 999), data, "too many"
     )
+
+
+def test_blocks_that_are_named_again_and_again_are_not_read_again_and_again(monkeypatch):
+    out = block([(b"key", bytes(1000))])
+    handles = varint(0) + varint(len(out) - 5)
+    index = block([(f"{n:05d}".encode(), handles) for n in range(10_000)])
+    for written in (block([]), index):
+        handles += varint(len(out)) + varint(len(written) - 5)
+        out += written
+    footer = handles[len(varint(0) + varint(len(block([(b"key", bytes(1000))])) - 5)) :]
+    summed = []
+
+    def counted(data):
+        summed.append(len(data))
+        return crc32c(data)
+
+    monkeypatch.setattr(sstable, "crc32c", counted)
+    with pytest.raises(ValueError, match="blocks overlap"):
+        read_table(out + footer.ljust(40, b"\0") + bytes.fromhex("57fb808b247547db"))
+    assert sum(summed) < 3 * len(out)
+
+
+def test_a_huge_index_is_not_read_whole(tmp_path, monkeypatch):
+    with (tmp_path / "x.ckpt.index").open("wb") as stream:
+        stream.truncate(2**33)  # takes no room
+    with pytest.raises(ValueError, match="too large"):
+        open_bundle(tmp_path / "x.ckpt.index")
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 from pydantic import ValidationError
 
 from animegan.errors import TrainingError
-from animegan.recipes import FEATURE_SCALE, METHODS, Recipe, make_recipe
+from animegan.recipes import METHODS, Recipe, make_recipe
 
 VGG19 = {"features": "vgg19"}
 G_TERMS = ("content", "gram", "colour", "tv")
@@ -74,20 +76,49 @@ def test_a_preset_that_a_method_lacks_is_named():
         make_recipe("cartoongan", "hayao")
 
 
-def test_another_feature_network_scales_the_papers_weights():
-    scale = FEATURE_SCALE["vgg16"]
-    recipe = make_recipe("animegan", "shinkai")
-    assert recipe.content == pytest.approx(1.1 * scale["content"])
-    assert recipe.gram == pytest.approx(3 * scale["gram"])
-    assert recipe.colour == pytest.approx(10 * scale["colour"])
-    assert recipe.adversarial == 300
-    assert make_recipe("cartoongan").gram == 0
+def test_weights_are_the_papers_under_any_feature_network_and_scales_are_beside_them():
+    ours, theirs = (make_recipe("animegan", "shinkai", given={"features": features, "tv": 1})
+                    for features in ("vgg16", "vgg19"))  # fmt: skip
+    assert of(ours, G_TERMS) == of(theirs, G_TERMS) == (1.1, 3, 10, 1)
+    weights = {"adversarial": 300, "content": 1.1, "gram": 3, "colour": 10, "tv": 1}
+    assert theirs.generator_weights() == weights
+    scaled = {"content": 2.4 * 1.1, "gram": 2.4 * 3, "colour": 1000 * 10}
+    assert ours.generator_weights() == pytest.approx(weights | scaled)
+    assert "gram" not in make_recipe("cartoongan").generator_weights()
 
 
-def test_what_the_user_gives_beats_all_else_as_it_stands():
+def test_an_ablation_weighs_a_term_as_the_paper_does():
+    # "Colour 50" is the paper's ablation: five times the default, whatever the feature network.
+    for features in ("vgg16", "vgg19"):
+        more, paper = (make_recipe(given={"features": features, **given})
+                       for given in ({"colour": 50}, {}))  # fmt: skip
+        ratio = more.generator_weights()["colour"] / paper.generator_weights()["colour"]
+        assert ratio == pytest.approx(5)
+
+
+def test_what_the_user_gives_beats_all_else():
     given = {"gram": 7, "colour": 50, "method": "animegan"}
     recipe = make_recipe("animegan", "paprika", without=["gram", "tv"], given=given)
     assert (recipe.gram, recipe.colour) == (7, 50)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("content", math.inf),
+        ("colour", math.nan),
+        ("generator_lr", math.inf),
+        ("seed", 2**63),
+        ("seed", -1),
+        ("scales", {"colour": math.inf}),
+        ("scales", {"colour": 0}),
+        ("scales", {"tv": 1}),
+    ],
+)
+def test_absurd_numbers_are_refused(name, value):
+    with pytest.raises(ValidationError, match=name):
+        Recipe(**{name: value})
+    assert Recipe(seed=2**63 - 1).seed == 2**63 - 1
 
 
 @pytest.mark.parametrize("term", ["adversarial", "content", "gram", "colour"])

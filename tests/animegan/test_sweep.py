@@ -95,6 +95,7 @@ def test_a_sweep_leaves_runs_a_sheet_and_a_page(small_dataset, tiny, tmp_path, m
     summary = sweep(small_dataset, tiny, features, CPU, run, steps=1)
     assert dict(summary.counts) == {"unchanged": 1, "made": 1}
     assert summary.figures["sheet"] == str(folder / SHEET_FILE)
+    assert summary.figures["col=10"] == {"style": [0.5, 0.25, 1.0]}
     assert read_rgb(folder / SHEET_FILE).shape[1] == 3 * 64 + 2 * 6
     page = (folder / "index.html").read_text()
     assert all(

