@@ -77,12 +77,20 @@ PHASES = {
         Phase(steps=200, size=96, permuted=0.0, rate=2e-4),
         Phase(steps=250, size=128, permuted=0.0, rate=2e-4, flat=True),
     ),
-    "animeganv2": BRIEF,
+    "animeganv2": (
+        *BRIEF,
+        Phase(steps=400, size=64, permuted=0.0, rate=1e-3),
+        Phase(steps=60, size=96, permuted=0.0, rate=3e-4, flat=True),
+    ),
     "animeganv2-lite": (
         Phase(steps=1100, size=48, permuted=0.5, rate=2e-3, content=False),
         Phase(steps=60, size=96, permuted=0.0, rate=5e-4, flat=True),
     ),
-    "cartoongan": BRIEF,
+    "cartoongan": (
+        *BRIEF,
+        Phase(steps=700, size=64, permuted=0.0, rate=5e-4),
+        Phase(steps=60, size=96, permuted=0.0, rate=2e-4, flat=True),
+    ),
 }
 
 
