@@ -37,7 +37,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        made: steps of this session.
+        made: steps that this call of `fit` made.
         terms: means of the terms over the last steps.
         choice: the best step, where held-out photos were measured.
         alarms: what is wrong with the pictures, one sentence each.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from animegan.errors import TrainingError
+from animeprep.errors import UsageError
 from animeprep.settings import Settings
 
 Method = Literal[
@@ -247,7 +247,7 @@ def make_recipe(
         given: fields of `Recipe` that the user sets; they beat everything else.
 
     Raises:
-        TrainingError: the method has no such preset.
+        UsageError: the method has no such preset.
         pydantic.ValidationError: a given value is out of its bounds.
 
     >>> make_recipe("animeganv2", "paprika").colour
@@ -260,7 +260,7 @@ def make_recipe(
         presets = PRESETS.get(method, {})
         if preset not in presets:
             known = ", ".join(presets) or "none"
-            raise TrainingError(method, f"has no preset {preset}", f"its presets: {known}")
+            raise UsageError(f"{method} has no preset {preset}; its presets: {known}")
         values |= presets[preset]
     values |= dict.fromkeys(without, 0)
     return Recipe(**(values | dict(given or {})))

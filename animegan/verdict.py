@@ -157,7 +157,8 @@ def _style_alarms(lines: Sequence[MetricsLine]) -> list[str]:
     best = min(styled, key=lambda line: _value(line, "style", 1.0))
     least, _, high = best["measures"]["style"]
     value = _value(styled[-1], "style", 1.0)
-    if len(styled) > 2 and all(_value(line, "style", 1.0) > high for line in styled[-2:]):
+    came = least <= _NO_STYLE  # what never came cannot fade
+    if came and len(styled) > 2 and all(_value(line, "style", 1.0) > high for line in styled[-2:]):
         told = f"the style is fading: its distance was {least:.2f} at step {best['step']:,}"
         return [f"{told} and is {value:.2f} now: raise --late-fake, or stop; the best step is kept"]
     if len(styled) >= _PATIENCE and least > _NO_STYLE:

@@ -47,6 +47,8 @@ def read(path: Path, network: str | None = None) -> tuple[str, dict[str, Tensor]
 def reason(error: BaseException) -> str:
     """What an error says, in one short line."""
     line = (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, KeyError | IndexError):  # these say what was looked for, and no more
+        line = f"damaged, or of another kind: {line}"
     shown = "".join(letter if letter.isprintable() else "?" for letter in line)
     return shown if len(shown) <= 120 else f"{shown[:119]}…"
 

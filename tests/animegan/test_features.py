@@ -135,6 +135,12 @@ def test_missing_weights_say_what_to_do(tmp_path, monkeypatch):
         load_features("vgg19", tmp_path / "none.pth")
 
 
+def test_a_text_file_is_said_to_be_of_another_kind(tmp_path):
+    (tmp_path / "x.mkv").write_text("hi\n")
+    with pytest.raises(CheckpointError, match="damaged, or of another kind"):
+        load_features("vgg19", tmp_path / "x.mkv")
+
+
 def test_a_download_is_taken_only_with_the_right_hash(tmp_path):
     source = tmp_path / "source"
     source.write_bytes(b"weights")

@@ -3,8 +3,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from animegan.errors import TrainingError
 from animegan.recipes import METHODS, Recipe, make_recipe
+from animeprep.errors import UsageError
 
 VGG19 = {"features": "vgg19"}
 G_TERMS = ("content", "gram", "colour", "tv")
@@ -72,7 +72,7 @@ def test_cartoongans_recipes():
 
 
 def test_a_preset_that_a_method_lacks_is_named():
-    with pytest.raises(TrainingError, match="cartoongan: has no preset hayao; its presets: none"):
+    with pytest.raises(UsageError, match="cartoongan has no preset hayao; its presets: none"):
         make_recipe("cartoongan", "hayao")
 
 

@@ -117,7 +117,7 @@ def test_a_dry_run_tells_length_and_recipe_and_writes_nothing(workdir, capsys):
         (["--batch", "9"], 1, "fewer than a batch of 9"),
         (["--size", "33"], 2, "--size"),
         (["--accumulate", "8"], 2, "cannot be computed in 8 parts"),
-        (["--recipe", "cartoongan", "--preset", "hayao"], 1, "cartoongan: has no preset hayao"),
+        (["--recipe", "cartoongan", "--preset", "hayao"], 2, "cartoongan has no preset hayao"),
         (["--recipe", "other"], 2, "--recipe"),
         (["--without", "other"], 2, "--without"),
         (["--features", "vgg19", *TINY], 1, "--features-file"),

@@ -107,6 +107,11 @@ def test_noise_within_the_interval_is_no_fading():
     assert alarms(lines) == []
 
 
+def test_what_never_came_does_not_fade():
+    values = [1.2, 1.02, 1.05, 1.05]
+    assert alarms([_line(step, value, spread=0.01) for step, value in enumerate(values)]) == []
+
+
 def test_a_style_that_never_comes_is_told():
     lines = [_line(step, 1.0) for step in range(1, 5)]
     assert alarms(lines) == []
