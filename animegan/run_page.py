@@ -4,14 +4,10 @@ One self-contained file; while training goes on it loads itself anew.
 """
 
 import base64
-import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from animegan.plan import Plan
 from animegan.recipes import Recipe
@@ -20,7 +16,7 @@ from animegan.run_charts import losses_section, measures_section
 from animegan.verdict import Choice
 from animeprep.files import write_atomic
 from animeprep.images import read_rgb, thumbnail
-from animeprep.page import Figure, Section, Table
+from animeprep.page import Figure, Section, Table, script, templates
 
 #: Steps that the slider goes through, and that are shown beside each other, at most.
 _SHOWN, _BESIDE = 24, 6
@@ -79,8 +75,8 @@ def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
         losses_section(run, recipe, standing.length.total),
         _facts(run, recipe, standing),
     ]
-    scripts = [_text("page.js"), _text("run.js")]
-    page = _environment().get_template("run.html").render(
+    environment = templates("animegan", "animeprep")
+    page = environment.get_template("run.html").render(
         title=f"{run.resolve().name}: {recipe.method}",
         lead=_lead(run, standing),
         chosen=f"step {best:,}: {standing.choice.why}" if standing.choice else "",
@@ -90,27 +86,9 @@ def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
         steps=[_called(step, best, shown[-1]) for step in shown],
         shown=max(0, len(shown) - 1),
         sections=[one for one in sections if one is not None],
-        scripts=scripts,
+        scripts=[script(environment, name) for name in ("page.js", "run.js")],
     )  # fmt: skip
     write_atomic(run / PAGE, page.encode(errors="replace"))
-
-
-@functools.cache
-def _environment() -> Environment:
-    return Environment(
-        autoescape=True,
-        loader=ChoiceLoader([PackageLoader("animegan"), PackageLoader("animeprep")]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-
-
-def _text(name: str) -> dict[str, str]:
-    """A script and what the page's policy knows it by."""
-    text = _environment().get_template(name).render()
-    digest = hashlib.sha256(text.encode()).digest()
-    return {"text": text, "digest": base64.b64encode(digest).decode()}
 
 
 def _lead(run: Path, standing: Standing) -> str:

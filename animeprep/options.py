@@ -133,5 +133,9 @@ def _line(summary: Summary) -> str:
     if summary.reasons:
         reasons = (f"{reason} {count}" for reason, count in sorted(summary.reasons.items()))
         line += f" [{', '.join(reasons)}]"
-    figures = [f"{key.replace('_', ' ')} {value}" for key, value in summary.figures.items()]
+    figures = [f"{key.replace('_', ' ')} {_text(value)}" for key, value in summary.figures.items()]
     return line + (f"\n  {', '.join(figures)}" if figures else "")
+
+
+def _text(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

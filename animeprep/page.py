@@ -10,14 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from animeprep.boxes import Picture
 from animeprep.charts import Chart, Step, line_chart
 from animeprep.files import write_atomic
 from animeprep.images import encode_jpeg
 
-__all__ = ["Chart", "Figure", "Mark", "Section", "Table", "line_chart", "write_page"]
+__all__ = [
+    "Chart",
+    "Figure",
+    "Mark",
+    "Section",
+    "Table",
+    "line_chart",
+    "script",
+    "templates",
+    "write_page",
+]
 
 #: JPEG qualities, the first for pictures as they usually are; noise gets the last.
 _QUALITIES = (86, 60, 30)
@@ -132,17 +142,27 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     Raises:
         OutputError: it cannot be written.
     """
-    environment = Environment(
+    environment = templates("animeprep")
+    page = environment.get_template("page.html").render(
+        title=title, lead=lead, sections=sections, scripts=[script(environment, "page.js")]
+    )
+    # Names of files that are no UTF-8 show a question mark for each odd byte.
+    write_atomic(path, page.encode(errors="replace"))
+
+
+def templates(*packages: str) -> Environment:
+    """The templates of packages, the first's before the others'; all text is escaped."""
+    return Environment(
         autoescape=True,
-        loader=PackageLoader("animeprep"),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    script = environment.get_template("page.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = environment.get_template("page.html").render(
-        title=title, lead=lead, sections=sections, script=script, digest=digest
-    )
-    # Names of files that are no UTF-8 show a question mark for each odd byte.
-    write_atomic(path, page.encode(errors="replace"))
+
+
+def script(environment: Environment, name: str) -> dict[str, str]:
+    """A page's script: its text, and the digest by which the page's policy lets it run."""
+    text = environment.get_template(name).render()
+    digest = hashlib.sha256(text.encode()).digest()
+    return {"text": text, "digest": base64.b64encode(digest).decode()}
