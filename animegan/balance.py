@@ -22,7 +22,7 @@ from animegan.errors import TrainingError
 from animegan.features import load_features
 from animegan.models.vgg import VGGFeatures
 from animegan.objective import Part
-from animegan.recipes import FEATURE_SCALE, Recipe, Scaled
+from animegan.recipes import Recipe, Scaled, scales_for
 from animegan.trainer import Trainer
 
 #: Batches whose gradients are averaged.
@@ -61,9 +61,10 @@ def balance(recipe: Recipe, sets: Sets, features: VGGFeatures, device: torch.dev
         copy = recipe.model_copy(update={**beginning, "scales": scales})
         return gradient_norms(Trainer(copy, network, device), batches)
 
-    wanted, plain = norms(load_features("vgg16"), FEATURE_SCALE["vgg16"]), norms(features, {})
+    suited = scales_for(recipe.method, "vgg16")
+    wanted, plain = norms(load_features("vgg16"), suited), norms(features, {})
     scales: dict[Scaled, float] = {}
-    for name in (name for name in FEATURE_SCALE["vgg16"] if name in plain):
+    for name in (name for name in suited if name in plain):
         if not (0 < plain[name] < math.inf and 0 < wanted[name] < math.inf):
             raise TrainingError(
                 "balance", f"{name} pulls at no picture", "look whether the sets show something"

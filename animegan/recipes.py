@@ -25,6 +25,9 @@ FEATURE_SCALE: dict[str, dict[Scaled, float]] = {
     "vgg19": {},
     "vgg16": {"content": 2.4, "gram": 2.4, "colour": 1000},
 }
+#: The same for CartoonGAN, whose ω = 10 stands beside one unit of log loss: with features of
+#: Caffe's scale, values of hundreds, content would pull 30,000 times as hard as D.
+CARTOONGAN_SCALE: dict[str, dict[Scaled, float]] = {"vgg19": {}, "vgg16": {"content": 1e-3}}
 
 
 class Recipe(Settings):
@@ -46,7 +49,7 @@ class Recipe(Settings):
     features: Literal["vgg16", "vgg19"] = "vgg16"
     """the feature network F: vgg16 conv4_3 (built in) or vgg19 conv4_4 (the papers')"""
     scales: dict[Scaled, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=lambda data: dict(FEATURE_SCALE[data["features"]])
+        default_factory=lambda data: scales_for(data["method"], data["features"])
     )
     """what the weights of content, gram and colour are multiplied by to suit F"""
     init: Literal["auto", "builtin", "scratch"] = "auto"
@@ -230,6 +233,16 @@ PRESETS: dict[Method, dict[Preset, dict[str, Any]]] = {
     "animeganv2": _V2_PRESETS,
     "animeganv2-lite": _V2_PRESETS,
 }
+
+
+def scales_for(method: Method, features: str) -> dict[Scaled, float]:
+    """What a method's weights are multiplied by to suit F.
+
+    >>> scales_for("animegan", "vgg19")
+    {}
+    """
+    cartoon = METHODS[method].get("generator") == "cartoongan"
+    return dict((CARTOONGAN_SCALE if cartoon else FEATURE_SCALE)[features])
 
 
 def make_recipe(

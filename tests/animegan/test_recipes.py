@@ -65,6 +65,7 @@ def test_cartoongans_recipes():
     assert paper.generator_weights() == {"adversarial": 1, "content": 10}
     assert paper.discriminator_weights() == {"real": 1, "fake": 1, "smooth": 1}
     assert of(paper, ("gan_loss", "smooth_set", "init_epochs")) == ("log", "colour", 10)
+    assert make_recipe("cartoongan").generator_weights() == {"adversarial": 1, "content": 0.01}
     report = make_recipe("cartoongan-reproduction", given=VGG19)
     assert report.batch == 8
     assert report.init_epochs + report.epochs == 100
