@@ -62,8 +62,9 @@ def balance(recipe: Recipe, sets: Sets, features: VGGFeatures, device: torch.dev
         return gradient_norms(Trainer(copy, network, device), batches)
 
     suited = scales_for(recipe.method, "vgg16")
-    wanted, plain = norms(load_features("vgg16"), suited), norms(features, {})
-    scales: dict[Scaled, float] = {}
+    # How chroma stands to luma is no matter of F.
+    scales: dict[Scaled, float] = {name: suited[name] for name in suited if name == "chroma"}
+    wanted, plain = norms(load_features("vgg16"), suited), norms(features, dict(scales))
     for name in (name for name in suited if name in plain):
         if not (0 < plain[name] < math.inf and 0 < wanted[name] < math.inf):
             raise TrainingError(
@@ -71,7 +72,8 @@ def balance(recipe: Recipe, sets: Sets, features: VGGFeatures, device: torch.dev
             )
         # Rounded, for a GPU need not repeat the last digits, and a run goes on with the same alone.
         scales[name] = float(f"{wanted[name] / plain[name]:.3g}")
-    return Balanced(scales, plain | {name: scales[name] * plain[name] for name in scales})
+        plain[name] *= scales[name]
+    return Balanced(scales, plain)
 
 
 def gradient_norms(trainer: Trainer, batches: Sequence[Batch]) -> dict[str, float]:

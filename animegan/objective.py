@@ -125,7 +125,7 @@ class Objective:
                 answer = self._call(self._d, self._shown(painted, part, "adversarial"))
             terms["adversarial"] = adversarial_loss(answer, 1, recipe.gan_loss)
         if recipe.colour:
-            terms["colour"] = colour_loss(photo, painted, recipe.chroma)
+            terms["colour"] = colour_loss(photo, painted, recipe.chroma_weight())
         if recipe.tv:
             terms["tv"] = tv_loss(painted)
         if recipe.stability:

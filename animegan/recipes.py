@@ -18,12 +18,12 @@ Method = Literal[
 ]
 Preset = Literal["hayao", "shinkai", "paprika"]
 Term = Literal["adversarial", "content", "gram", "colour", "tv", "gray", "smooth"]
-Scaled = Literal["content", "gram", "colour"]
+Scaled = Literal["content", "gram", "colour", "chroma"]
 
 #: What suits a feature network, `Recipe.scales`; docs/training.md says how they were found.
 FEATURE_SCALE: dict[str, dict[Scaled, float]] = {
     "vgg19": {},
-    "vgg16": {"content": 2.4, "gram": 2.4, "colour": 1000},
+    "vgg16": {"content": 0.64, "gram": 7, "colour": 250, "chroma": 12},
 }
 #: The same for CartoonGAN, whose ω = 10 stands beside one unit of log loss: with features of
 #: Caffe's scale, values of hundreds, content would pull 30,000 times as hard as D.
@@ -51,7 +51,7 @@ class Recipe(Settings):
     scales: dict[Scaled, Annotated[float, Field(gt=0)]] = Field(
         default_factory=lambda data: scales_for(data["method"], data["features"])
     )
-    """what the weights of content, gram and colour are multiplied by to suit F"""
+    """what the weights of content, gram, colour and chroma are multiplied by to suit F"""
     init: Literal["auto", "builtin", "scratch"] = "auto"
     """builtin: start from the built-in initialisation; scratch: go through the paper's
     initialisation phase; auto: builtin with vgg16, scratch with vgg19"""
@@ -138,13 +138,22 @@ class Recipe(Settings):
         """The terms of L_G that have a weight, and their weights, `scales` included.
 
         >>> Recipe().generator_weights()["colour"]
-        10000
+        2500
         """
         names = ("adversarial", "content", "gram", "colour", "tv", "stability")
         weights: dict[str, float] = {name: getattr(self, name) for name in names}
         for name, scale in self.scales.items():
-            weights[name] *= scale
+            if name in weights:
+                weights[name] *= scale
         return {name: weight for name, weight in weights.items() if weight}
+
+    def chroma_weight(self) -> float:
+        """What U and V weigh within L_col, beside 1 for Y; `scales` included.
+
+        >>> Recipe(chroma=2).chroma_weight()
+        24.0
+        """
+        return self.chroma * self.scales.get("chroma", 1)
 
     def discriminator_weights(self, progress: float = 0) -> dict[str, float]:
         """The terms of L_D that have a weight, and their weights, `adversarial` included.

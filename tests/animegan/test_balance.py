@@ -57,11 +57,11 @@ def batch():
 
 
 def test_norms_are_those_of_the_weighted_terms(batch):
-    trainer = Trainer(small(tv=2, colour=50), scaled(1.0), CPU)  # colour × 1000 under VGG16
+    trainer = Trainer(small(tv=2, colour=50), scaled(1.0), CPU)  # VGG16: colour × 250, chroma × 12
     norms = gradient_norms(trainer, [batch, batch])
     painted = trainer.generator(batch.photo).detach().requires_grad_()
     # Colour by itself; TV, half a sum of squared differences over their number, by its gradient.
-    (50_000 * colour_loss(batch.photo, painted)).backward()
+    (12_500 * colour_loss(batch.photo, painted, 12)).backward()
     assert norms["colour"] == pytest.approx(painted.grad.norm().item(), rel=1e-5)
     right = painted.detach().diff(dim=3) / (2 * 3 * 32 * 31)
     down = painted.detach().diff(dim=2) / (2 * 3 * 32 * 31)
@@ -83,8 +83,8 @@ def test_measuring_changes_nothing(batch):
 def test_scales_follow_the_features_scale(sets):
     # Content's gradient goes with the features' scale, the Gram matrix's with its square.
     one, five = (balance(small(), sets, scaled(scale), CPU).scales for scale in (1.0, 5.0))
-    assert one == {"content": 2.4, "gram": 2.4, "colour": 1000}
-    assert five == {"content": 0.48, "gram": 0.096, "colour": 1000}
+    assert one == {"content": 0.64, "gram": 7, "colour": 250, "chroma": 12}
+    assert five == {"content": 0.128, "gram": 0.28, "colour": 250, "chroma": 12}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -94,7 +94,7 @@ def test_every_recipe_keeps_its_weights_under_vgg16(small_dataset, method):
     left = {name: recipe.scales[name] for name in chosen.scales}
     assert chosen.scales == left
     terms = {"content"} if method.startswith("cartoon") else {"content", "gram", "colour"}
-    assert set(left) == terms
+    assert set(left) - {"chroma"} == terms
 
 
 def test_terms_pull_as_they_do_under_vgg16(sets):
@@ -114,7 +114,7 @@ def test_terms_pull_as_they_do_under_vgg16(sets):
 def test_scales_have_three_digits(sets):
     scales = balance(small(), sets, scaled(math.pi), CPU).scales
     assert scales == {name: float(f"{value:.3g}") for name, value in scales.items()}
-    assert scales["content"] == pytest.approx(2.4 / math.pi, rel=5e-3)
+    assert scales["content"] == pytest.approx(0.64 / math.pi, rel=5e-3)
 
 
 def test_what_a_recipe_stresses_or_leaves_out_changes_no_scale(sets):
@@ -122,7 +122,7 @@ def test_what_a_recipe_stresses_or_leaves_out_changes_no_scale(sets):
         balance(small(**more), sets, scaled(2.0), CPU).scales
         for more in ({}, {"preset": "paprika", "without": ["content", "adversarial"]})
     )
-    assert stressed == {"gram": plain["gram"], "colour": plain["colour"]}
+    assert stressed == {name: plain[name] for name in ("gram", "colour", "chroma")}
 
 
 @pytest.mark.parametrize("pull", [0.0, math.nan])

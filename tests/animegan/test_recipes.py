@@ -83,8 +83,9 @@ def test_weights_are_the_papers_under_any_feature_network_and_scales_are_beside_
     assert of(ours, G_TERMS) == of(theirs, G_TERMS) == (1.1, 3, 10, 1)
     weights = {"adversarial": 300, "content": 1.1, "gram": 3, "colour": 10, "tv": 1}
     assert theirs.generator_weights() == weights
-    scaled = {"content": 2.4 * 1.1, "gram": 2.4 * 3, "colour": 1000 * 10}
+    scaled = {"content": 0.64 * 1.1, "gram": 7 * 3, "colour": 250 * 10}
     assert ours.generator_weights() == pytest.approx(weights | scaled)
+    assert (ours.chroma_weight(), theirs.chroma_weight()) == (12, 1)
     assert "gram" not in make_recipe("cartoongan").generator_weights()
 
 
