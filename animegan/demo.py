@@ -39,7 +39,7 @@ ASSETS = Path(__file__).parent / "assets" / "demo"
 INITIAL = ASSETS.parent / "animegan_init.safetensors"
 STEPS = 140
 #: The paper's recipe, but for what minutes on a CPU ask for: small crops, a higher rate of D, and
-#: content and style that leave D more to say (docs/animegan.md).
+#: a gram term light enough that whites stay white (docs/animegan.md).
 RECIPE = Recipe(size=96, discriminator_lr=3e-4, scales={"content": 1, "gram": 1, "colour": 500})
 #: Small crops must show as much of a picture as large ones would: so the pictures are scaled down.
 PREPARE = PrepareSettings.model_validate(

@@ -131,13 +131,13 @@ def _sentence(name: str, value: float) -> str:
     lost = f"{100 * abs(1 - value):.0f} % "
     sentences = {
         ("saturation", True): f"pictures have lost {lost}of the photo's saturation: "
-        "raise --colour, or lower --gram",
-        ("saturation", False): f"pictures are {lost}more saturated than the photo: raise --colour",
+        "raise --chroma, or lower --gram",
+        ("saturation", False): f"pictures are {lost}more saturated than the photo: raise --chroma",
         ("contrast", True): f"pictures are washed out, {lost}of the photo's contrast is gone: "
         "raise --colour, or lower --adversarial",
         ("contrast", False): f"pictures have {lost}more contrast than the photo: raise --colour",
-        ("colour", False): f"colours are off by ΔE {value:.0f} in the mean: raise --colour",
-        ("cast", False): f"all pictures have the same cast (ΔE {value:.0f}): raise --colour, and "
+        ("colour", False): f"colours are off by ΔE {value:.0f} in the mean: raise --chroma",
+        ("cast", False): f"all pictures have the same cast (ΔE {value:.0f}): raise --chroma, and "
         "see whether the style set's own tone is even (`animeprep exposure`)",
         ("edges", True): f"the photo's edges are lost (agreement {value:.2f} of 1): "
         "raise --content",

@@ -138,4 +138,9 @@ def _line(summary: Summary) -> str:
 
 
 def _text(value: object) -> str:
+    """A figure as people read it.
+
+    >>> _text(["colours fade", "edges are lost"]), _text(0.25)
+    ('colours fade; edges are lost', '0.25')
+    """
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

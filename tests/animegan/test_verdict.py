@@ -44,8 +44,7 @@ def test_a_gray_collapse_is_not_chosen_however_near_it_is():
     assert choose(lines).step == 2
     assert "1 of 3 were out of bounds" in choose(lines).why
     (alarm,) = alarms(lines)
-    assert "lost 70 % of the photo's saturation" in alarm
-    assert "--colour" in alarm
+    assert "lost 70 % of the photo's saturation: raise --chroma" in alarm
 
 
 def test_checkpoints_that_cannot_be_told_apart_go_to_the_photo():
