@@ -2,7 +2,7 @@
 
 Each quantity, red say, travels as a pair of channels, itself and its negative, so that the
 activations lose nothing. What instance norm takes, its mean and scale, remains to be learned, as do
-details that AnimeGANv2's bilinear resizes cannot carry. Other channels keep their random weights,
+details that bilinear resizes cannot carry. Other channels keep their random weights,
 and residual blocks begin as the identity (Goyal et al., "Accurate, large minibatch SGD", 2017,
 section 5.1).
 """
@@ -12,16 +12,20 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from animegan.models.animegan_v2 import AnimeGANv2Generator, InvertedResidual
+from animegan.models import animegan_v2
+from animegan.models.animegan import AnimeGANGenerator, InvertedResidual
 from animegan.models.cartoongan import CartoonGANGenerator
+from animegan.models.norms import InstanceNorm, LayerNorm
 
 
 def start_as_identity(generator: nn.Module) -> None:
-    """Set the weights of the first channels; only those of AnimeGANv2 and CartoonGAN."""
+    """Set the weights of the first channels; those of AnimeGANv2-lite stay as they are."""
     if isinstance(generator, CartoonGANGenerator):
         start_cartoongan(generator)
-    elif isinstance(generator, AnimeGANv2Generator):
-        start_animeganv2(generator)
+    elif isinstance(generator, AnimeGANGenerator):
+        start_blurred(generator, 0.4)  # a photo's typical deviation
+    elif isinstance(generator, animegan_v2.AnimeGANv2Generator):
+        start_blurred(generator, 0.3)  # measured: what the norms leave is larger than the photo
 
 
 @torch.no_grad()
@@ -43,23 +47,30 @@ def start_cartoongan(generator: CartoonGANGenerator) -> None:
 
 
 @torch.no_grad()
-def start_animeganv2(generator: AnimeGANv2Generator) -> None:
-    """Blurred: a quarter of the size and back, all colours kept."""
+def start_blurred(generator: nn.Module, deviation: float) -> None:
+    """AnimeGAN and AnimeGANv2: a quarter of the size and back, with the colours the norms leave."""
     skipped: set[nn.Module] = set()
     for module in generator.modules():
-        if isinstance(module, InvertedResidual) and module.adds_input:
+        if _adds_its_input(module):
             _silence(module)
             skipped |= set(module.modules())
     first, *middle, last = (conv for conv in _convolutions(generator) if conv not in skipped)
     _make_pairs(first.weight, 3)
     for conv in middle:
         _keep_pairs(conv)
-    _read_pairs(last.weight, 0.3)  # measured: what the norms leave is larger than the photo
+    _read_pairs(last.weight, deviation)
+
+
+def _adds_its_input(module: nn.Module) -> bool:
+    if isinstance(module, animegan_v2.InvertedResidual):
+        return module.adds_input
+    return isinstance(module, InvertedResidual)
 
 
 def _silence(block: nn.Module) -> None:
-    *_, norm = block.get_submodule("layers").children()
-    norm.get_parameter("weight").zero_()
+    """Zero the scale of its last norm."""
+    *_, norm = (part for part in block.modules() if isinstance(part, InstanceNorm | LayerNorm))
+    norm.weight.zero_()
 
 
 def _convolutions(part: nn.Module) -> list[nn.Conv2d | nn.ConvTranspose2d]:
@@ -76,10 +87,12 @@ def _make_pairs(weight: Tensor, quantities: int) -> None:
 
 
 def _keep_pairs(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """In and out: three pairs; with stride 2, which pads at the bottom and right, their means."""
+    """In and out: three pairs; with stride 2 their means over each 2×2."""
     weight, side = conv.weight, conv.kernel_size[0]
     weight[:6] = 0
-    taps = slice(0, 2) if conv.stride[0] == 2 else slice(side // 2, side // 2 + 1)
+    one_sided = conv.stride[0] == 2 and conv.padding == (0, 0)  # padded at the bottom and right
+    first = 0 if one_sided else side // 2
+    taps = slice(first, first + conv.stride[0])
     for channel in range(6):
         if conv.groups > 1:
             weight[channel, 0, taps, taps] = 1

@@ -71,11 +71,9 @@ BRIEF = (
 #: flat areas. AnimeGAN's had an hour on two cores.
 PHASES = {
     "animegan": (
-        Phase(steps=1300, size=64, permuted=0.5, rate=5e-4),
-        Phase(steps=200, size=128, permuted=0.5, rate=2e-4),
-        Phase(steps=300, size=96, permuted=0.0, rate=3e-4),
-        Phase(steps=200, size=96, permuted=0.0, rate=2e-4),
-        Phase(steps=250, size=128, permuted=0.0, rate=2e-4, flat=True),
+        *BRIEF,
+        Phase(steps=700, size=64, permuted=0.0, rate=5e-4),
+        Phase(steps=60, size=96, permuted=0.0, rate=2e-4, flat=True),
     ),
     "animeganv2": (
         *BRIEF,
