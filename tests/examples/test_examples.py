@@ -33,7 +33,9 @@ def test_the_initialisation_trains_and_is_a_generator(tmp_path, monkeypatch):
     train_init.train(tmp_path / "pictures", out, phases[-1:], "animeganv2-lite", out)
 
 
-@pytest.mark.parametrize(("network", "likeness"), [("cartoongan", 0.98), ("animeganv2", 0.9)])
+@pytest.mark.parametrize(
+    ("network", "likeness"), [("animegan", 0.98), ("cartoongan", 0.98), ("animeganv2", 0.9)]
+)
 def test_a_generator_redraws_before_any_training(network, likeness, monkeypatch):
     identity = load("identity", monkeypatch)
     torch.manual_seed(0)
