@@ -7,8 +7,9 @@ import click
 
 from animegan import evaluate as evaluation
 from animegan import table as networks
+from animegan.device import pick_device
 from animegan.models import GENERATORS
-from animegan.stylize import find_model, pick_device
+from animegan.painter import Painter
 from animegan.stylize import stylize as stylize_pictures
 from animeprep.options import (
     AS_JSON,
@@ -59,9 +60,8 @@ def stylize(
     as_json: bool,
 ) -> int:
     """Paint pictures and folders of pictures, each at its own size."""
-    file = find_model(model)
-    where = pick_device(device)
-    done = stylize_pictures(list(inputs), out, file, where, network=network, dry_run=dry_run)
+    painter = Painter.load(model, device=device, network=network)
+    done = stylize_pictures(list(inputs), out, painter, dry_run=dry_run)
     return tell([done], as_json=as_json)
 
 

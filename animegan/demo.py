@@ -10,13 +10,13 @@ from pathlib import Path
 
 from animegan.checkpoint import load_generator
 from animegan.data import find_sets
+from animegan.device import pick_device
 from animegan.features import load_features
 from animegan.fit import fit
+from animegan.painter import GENERATOR_FILE, Painter
 from animegan.plan import plan
 from animegan.recipes import Recipe
 from animegan.run import LOG_FILE, PAGE, read_lines
-from animegan.stylize import GENERATOR_FILE, paint, pick_device
-from animegan.tensors import place
 from animegan.trainer import Trainer
 from animeprep.dataset import (
     CROPS,
@@ -101,15 +101,15 @@ def _paint(dataset: Dataset, run: Path, folder: Path) -> Iterator[list[Figure]]:
     """Rows of: a held-out photo, as the initialisation draws it, as the trained generator does."""
     device = pick_device()
     initial, trained = (
-        place(load_generator(file)[0], device) for file in (INITIAL, run / GENERATOR_FILE)
+        Painter(load_generator(file)[0], device) for file in (INITIAL, run / GENERATOR_FILE)
     )
     for path in list_images(dataset.root / VAL):
         photo = read_rgb(path)
-        after = paint(trained, photo, device)
+        after = trained.paint(photo)
         write_png(folder / path.name, after)
         pictures = {
             "photo, held out": photo,
-            "built-in initialisation": paint(initial, photo, device),
+            "built-in initialisation": initial.paint(photo),
             f"after {STEPS} steps": after,
         }
         yield [Figure(picture, caption) for caption, picture in pictures.items()]

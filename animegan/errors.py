@@ -2,6 +2,7 @@
 
 InputError
 ├── CheckpointError     a file of weights is broken, or of another network
+├── PaintingError       a picture cannot be painted
 └── TrainingError       training cannot start or go on
 """
 
@@ -14,3 +15,7 @@ class CheckpointError(InputError):
 
 class TrainingError(InputError):
     """Training cannot start or go on."""
+
+
+class PaintingError(InputError):
+    """A picture cannot be painted."""

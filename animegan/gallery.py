@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from animegan.board import Board
 from animegan.data import Sets
+from animegan.ema import Network
 from animegan.judge import Judge
+from animegan.painter import BEST_FILE, Painter
 from animegan.plan import Plan
 from animegan.run import METRICS_FILE, SAMPLES, Line, Lines, read_lines
 from animegan.sheets import sheet
 from animegan.state import generator_file
-from animegan.stylize import BEST_FILE, paint
 from animegan.trainer import Trainer
 from animegan.verdict import Choice, alarms, choose
 from animeprep.boxes import Picture
@@ -91,8 +91,9 @@ class Gallery:
         step, device = trainer.step_done, trainer.device
         if any(line["step"] == step for line in self._lines()):
             return
-        with untouched_randomness(device), evaluating(trainer.painter) as painter:
-            painted = [paint(painter, photo, device) for photo in self._judge.photos]
+        with untouched_randomness(device), evaluating(trainer.painter) as generator:
+            painter = Painter(generator, device)
+            painted = [painter.paint(photo) for photo in self._judge.photos]
             measures = {n: list(i) for n, i in self._judge.measure(painted).items()}
         pictures = self._write_samples(self._judge.photos, painted)
         self._metrics.append({"step": step, "measures": measures})
@@ -146,7 +147,7 @@ class Gallery:
 
 
 @contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[nn.Module]:
+def evaluating(network: Network) -> Iterator[Network]:
     """The network in evaluation mode while the block runs."""
     was = network.training
     try:

@@ -6,8 +6,10 @@ from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from animegan.device import free_memory
 from animegan.recipes import Recipe
 from animeprep.boxes import Box, Picture
 from animeprep.errors import PictureError
@@ -90,14 +92,4 @@ def random_square(picture: Picture, recipe: Recipe, draws: NDArray[np.float64]) 
 
 def room_for_pictures() -> int:
     """Bytes that decoded pictures may take: a quarter of the free memory, 8 GiB at most."""
-    return min(int(_SHARE * _free_memory()), _BYTES)
-
-
-def _free_memory() -> int:
-    """Bytes that can be taken without swapping; 4 GiB where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        values = dict(line.split(":") for line in lines)
-        return int(values["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return 4 * 2**30
+    return min(int(_SHARE * free_memory(torch.device("cpu"))), _BYTES)

@@ -15,9 +15,9 @@ from torch import Tensor
 from animegan import checkpoint
 from animegan.checkpoint import Header
 from animegan.errors import CheckpointError
+from animegan.painter import GENERATOR_FILE
 from animegan.recipes import Recipe
 from animegan.run import CHECKPOINTS
-from animegan.stylize import GENERATOR_FILE
 from animegan.trainer import Trainer
 from animeprep.files import sweep_parts, writing
 

@@ -20,11 +20,11 @@ from animegan.fit import fit
 from animegan.gallery import evaluating
 from animegan.judge import MEANINGS
 from animegan.models.vgg import VGGFeatures
+from animegan.painter import Painter
 from animegan.plan import plan
 from animegan.recipes import Recipe
 from animegan.run import METRICS_FILE, PAGE, read_lines
 from animegan.sheets import sheet
-from animegan.stylize import paint
 from animegan.trainer import Trainer
 from animeprep.boxes import Picture
 from animeprep.dataset import Dataset
@@ -163,8 +163,9 @@ def _look(trainer: Trainer, sets: Sets, place: Path, photos: list[Picture]) -> _
         sets, trainer.recipe, trainer.device, start=trainer.step_done, rank=rank(), world=world()
     ) as batches:
         norms = gradient_norms(trainer, list(itertools.islice(batches, _MEASURED)))
-    with evaluating(trainer.painter) as painter:
-        painted = [paint(painter, photo, trainer.device) for photo in photos]
+    with evaluating(trainer.painter) as generator:
+        painter = Painter(generator, trainer.device)
+        painted = [painter.paint(photo) for photo in photos]
     lines = [line["measures"] for line in read_lines(place / METRICS_FILE)]
     return _Result(painted, lines[-1] if lines else {}, norms)
 

@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from animegan import fit, state
 from animegan.balance import balance
 from animegan.data import find_sets
+from animegan.device import pick_device
 from animegan.distributed import is_main, joined
 from animegan.features import load_features
+from animegan.painter import RUNS
 from animegan.plan import plan
 from animegan.recipes import METHODS, PRESETS, Recipe, Term, make_recipe
 from animegan.run import PAGE
-from animegan.stylize import RUNS, pick_device
 from animegan.sweep import STEPS, sweep, variants
 from animegan.trainer import Trainer
 from animeprep.dataset import Dataset

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from animegan.checkpoint import adam_tensors, load_tensors, restore_adam
 from animegan.data import Batch
+from animegan.device import is_out_of_memory
 from animegan.distributed import average, rank, world
 from animegan.ema import averaged, update_average
 from animegan.errors import TrainingError
 from animegan.models import DISCRIMINATORS, GENERATORS
+from animegan.models.blocks import Generator
 from animegan.models.vgg import VGGFeatures
 from animegan.objective import Objective, Part
 from animegan.recipes import Recipe
@@ -40,7 +42,7 @@ def memory_advice(recipe: Recipe, step: int) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise TrainingError(
             f"step {step}",
@@ -101,7 +103,7 @@ class Trainer:
         self.objective = Objective(recipe, g, d, f, device)
 
     @property
-    def painter(self) -> nn.Module:
+    def painter(self) -> Generator:
         """What paints: the moving average of G where there is one, else G."""
         return self.generator if self.ema is None else self.ema
 
@@ -288,13 +290,6 @@ def _load_built_in(generator: nn.Module, name: str) -> None:
     if not path.is_file():
         raise TrainingError(name, "has no built-in initialisation", "say --init scratch")
     load_tensors(generator, path)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """CUDA has an error of its own; on the CPU only the words tell."""
-    words = ("DefaultCPUAllocator", "not enough memory", "out of memory", "bad_alloc")
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or any(word in str(error) for word in words)
 
 
 def _weighted(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

@@ -26,10 +26,10 @@ from plain_loop import PlainLoop
 from step_costs import Step, Traffic, arithmetic, where_time_goes
 
 from animegan.data import Batch, Batches, Sets
+from animegan.device import pick_device
 from animegan.features import load_features
 from animegan.memory import keep_freed_memory
 from animegan.recipes import Recipe, make_recipe
-from animegan.stylize import pick_device
 from animegan.table import device_text, finish
 from animegan.trainer import Trainer
 from animeprep.images import scale_short_side, write_png

@@ -12,7 +12,7 @@ from animegan.models.blocks import Generator
 from animegan.models.cartoongan import CartoonGANGenerator
 from animegan.models.discriminator import PatchDiscriminator
 from animegan.models.norms import InstanceNorm, LayerNorm
-from animegan.models.resampling import enlarge_aligned, enlarge_legacy
+from animegan.models.resampling import EnlargeAligned, EnlargeLegacy
 
 #: The first four are trained; the others are what public weights were trained with.
 GENERATORS: dict[str, Callable[[], Generator]] = {
@@ -21,9 +21,9 @@ GENERATORS: dict[str, Callable[[], Generator]] = {
     "animeganv2-lite": AnimeGANv2LiteGenerator,
     "cartoongan": CartoonGANGenerator,
     "animegan-tf": partial(AnimeGANGenerator, legacy=True),
-    "animeganv2-aligned": partial(AnimeGANv2Generator, enlarge_aligned),
-    "animeganv2-tf": partial(AnimeGANv2Generator, enlarge_legacy, epsilon=1e-12),
-    "animeganv2-lite-tf": partial(AnimeGANv2LiteGenerator, enlarge_legacy, epsilon=1e-12),
+    "animeganv2-aligned": partial(AnimeGANv2Generator, EnlargeAligned),
+    "animeganv2-tf": partial(AnimeGANv2Generator, EnlargeLegacy, epsilon=1e-12),
+    "animeganv2-lite-tf": partial(AnimeGANv2LiteGenerator, EnlargeLegacy, epsilon=1e-12),
     "cartoongan-authors": partial(CartoonGANGenerator, bias=True, epsilon=1e-9),
 }
 

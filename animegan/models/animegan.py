@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from animegan.models.blocks import LEAKY_SLOPE, Generator, convolution, glorot
 from animegan.models.norms import InstanceNorm
-from animegan.models.resampling import enlarge, enlarge_legacy, shrink, shrink_legacy
+from animegan.models.resampling import Enlarge, EnlargeLegacy, Shrink, ShrinkLegacy
 
 RESIDUAL_BLOCKS = 8
 
@@ -28,13 +28,14 @@ class ConvBlock(nn.Sequential):
         super().__init__(convolution(channels_in, channels_out), *_norm_and_lrelu(channels_out))
 
 
-class _PadsOneSide(nn.Conv2d):
+class PadsOneSide(nn.Conv2d):
     """A 3×3 convolution that reflects the bottom row and the right column alone."""
 
     def __init__(self, channels_in: int, channels_out: int, *, stride: int, groups: int) -> None:
         super().__init__(channels_in, channels_out, 3, stride, groups=groups, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
+        """N×C×H×W → N×C_out×(H/stride)×(W/stride)."""
         return super().forward(functional.pad(features, (0, 1, 0, 1), mode="reflect"))
 
 
@@ -55,7 +56,7 @@ class DSConv(nn.Sequential):
     def __init__(
         self, channels_in: int, channels_out: int, stride: int = 1, *, legacy: bool = False
     ) -> None:
-        strided = _PadsOneSide if legacy and stride == 2 else convolution
+        strided = PadsOneSide if legacy and stride == 2 else convolution
         super().__init__(
             strided(channels_in, channels_in, stride=stride, groups=channels_in),
             convolution(channels_in, channels_out, size=1),
@@ -70,7 +71,7 @@ class DownConv(nn.Module):
         super().__init__()
         self.strided = DSConv(channels_in, channels_out, stride=2, legacy=legacy)
         self.resized = DSConv(channels_in, channels_out, legacy=legacy)
-        self.shrink = shrink_legacy if legacy else shrink
+        self.shrink = ShrinkLegacy() if legacy else Shrink()
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C_in×H×W → N×C_out×H/2×W/2; H and W even."""
@@ -84,7 +85,7 @@ class UpConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, *, legacy: bool = False) -> None:
         super().__init__()
         self.conv = DSConv(channels_in, channels_out, legacy=legacy)
-        self.enlarge = enlarge_legacy if legacy else enlarge
+        self.enlarge = EnlargeLegacy() if legacy else Enlarge()
 
     def forward(self, features: Tensor) -> Tensor:
         """N×C_in×H×W → N×C_out×2H×2W."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from animegan.models.blocks import LEAKY_SLOPE, Generator, he
 from animegan.models.norms import LayerNorm
-from animegan.models.resampling import enlarge
+from animegan.models.resampling import Enlarge
 
-Resize = Callable[[Tensor], Tensor]
+Resize = Callable[[], nn.Module]
 
 
 class ConvLNLReLU(nn.Sequential):
@@ -94,7 +94,7 @@ class AnimeGANv2Generator(Generator):
     multiple_of = 4
     bytes_per_pixel = 1700
 
-    def __init__(self, resize: Resize = enlarge, epsilon: float = 1e-5) -> None:
+    def __init__(self, resize: Resize = Enlarge, epsilon: float = 1e-5) -> None:
         super().__init__()
         conv = partial(ConvLNLReLU, epsilon=epsilon)
         residual = partial(InvertedResidual, channels_out=256, epsilon=epsilon)
@@ -109,7 +109,7 @@ class AnimeGANv2Generator(Generator):
         self.block_d = nn.Sequential(conv(128, 128), conv(128, 128))
         self.block_e = nn.Sequential(conv(128, 64), conv(64, 64), conv(64, 32, 7))
         self.out_layer = nn.Sequential(nn.Conv2d(32, 3, 1, bias=False), nn.Tanh())
-        self.resize = resize
+        self.resize = resize()
         self.apply(he)
 
     def forward(self, photo: Tensor) -> Tensor:

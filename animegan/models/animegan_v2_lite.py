@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from animegan.models.animegan_v2 import ConvLNLReLU, Resize
 from animegan.models.blocks import Generator, he
-from animegan.models.resampling import enlarge
+from animegan.models.resampling import Enlarge
 
 RESIDUAL_BLOCKS = 4
 
@@ -42,7 +42,7 @@ class AnimeGANv2LiteGenerator(Generator):
     multiple_of = 8
     bytes_per_pixel = 750
 
-    def __init__(self, resize: Resize = enlarge, epsilon: float = 1e-5) -> None:
+    def __init__(self, resize: Resize = Enlarge, epsilon: float = 1e-5) -> None:
         super().__init__()
         conv = partial(ConvLNLReLU, epsilon=epsilon)
         self.full = conv(3, 32, 7)
@@ -59,7 +59,7 @@ class AnimeGANv2LiteGenerator(Generator):
         self.up1 = conv(32, 32)
         self.last = conv(32, 32, 7)
         self.to_rgb = nn.Conv2d(32, 3, 1, bias=False)
-        self.resize = resize
+        self.resize = resize()
         self.apply(he)
 
     def forward(self, photo: Tensor) -> Tensor:

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from animegan.models.resampling import (
-    enlarge,
-    enlarge_aligned,
-    enlarge_legacy,
-    shrink,
-    shrink_legacy,
+    Enlarge,
+    EnlargeAligned,
+    EnlargeLegacy,
+    Shrink,
+    ShrinkLegacy,
 )
 
 
@@ -21,20 +21,20 @@ def row(picture):
 
 def test_doubling_in_all_three_ways():
     ramp = line(0.0, 1.0, 4.0)
-    assert row(enlarge(ramp)) == pytest.approx([0, 0.25, 0.75, 1.75, 3.25, 4])
-    assert row(enlarge_legacy(ramp)) == [0, 0.5, 1, 2.5, 4, 4]
+    assert row(Enlarge()(ramp)) == pytest.approx([0, 0.25, 0.75, 1.75, 3.25, 4])
+    assert row(EnlargeLegacy()(ramp)) == [0, 0.5, 1, 2.5, 4, 4]
     # Six results over two gaps: steps of 2/5 of a pixel.
-    assert row(enlarge_aligned(ramp)) == pytest.approx([0, 0.4, 0.8, 1.6, 2.8, 4])
+    assert row(EnlargeAligned()(ramp)) == pytest.approx([0, 0.4, 0.8, 1.6, 2.8, 4])
 
 
 def test_halving_in_both_ways():
     ramp = line(0.0, 1.0, 4.0, 8.0)
-    assert row(shrink(ramp)) == [0.5, 6]
-    assert row(shrink_legacy(ramp)) == [0, 4]
+    assert row(Shrink()(ramp)) == [0.5, 6]
+    assert row(ShrinkLegacy()(ramp)) == [0, 4]
 
 
-@pytest.mark.parametrize("resize", [enlarge, enlarge_aligned, enlarge_legacy])
+@pytest.mark.parametrize("resize", [Enlarge, EnlargeAligned, EnlargeLegacy])
 def test_rows_are_doubled_as_columns_are(resize):
     features = torch.randn(2, 3, 4, 5)
-    assert resize(features).shape == (2, 3, 8, 10)
-    torch.testing.assert_close(resize(features.mT).mT, resize(features))
+    assert resize()(features).shape == (2, 3, 8, 10)
+    torch.testing.assert_close(resize()(features.mT).mT, resize()(features))

@@ -24,6 +24,7 @@ class Tiny(nn.Sequential):
     """A generator for tests that are not about networks."""
 
     multiple_of = 1
+    bytes_per_pixel = 100
 
     def __init__(self):
         super().__init__(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())

@@ -1,0 +1,176 @@
+"""Photo in, painted picture out, at its own size, whatever that is.
+
+>>> from animegan import Painter
+>>> painter = Painter.load("animegan/assets/animeganv2_lite_init.safetensors")
+>>> painter.paint(np.zeros((30, 50, 3), np.uint8)).shape
+(30, 50, 3)
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from animegan.checkpoint import load_generator
+from animegan.device import free_memory, is_out_of_memory, pick_device
+from animegan.errors import CheckpointError, PaintingError
+from animegan.models.blocks import Generator
+from animegan.public.tensorflow import index_of
+from animegan.scratch import Scratch
+from animegan.streaming import TILE, Streaming
+from animegan.tensors import place, to_picture, to_tensor
+from animeprep.boxes import Picture
+
+RUNS = Path("runs")
+#: What a run leaves to paint with: the chosen generator, and the latest.
+BEST_FILE = "best.safetensors"
+GENERATOR_FILE = "generator.safetensors"
+
+#: Shares of the free memory: for a whole picture, and for what is kept between passes over tiles.
+_WHOLE, _KEPT = 0.8, 0.5
+
+
+def find_model(model: Path | None) -> Path:
+    """The generator file that `--model` names: a file or a run; by default the newest run's.
+
+    A run's `best.safetensors` comes before its latest generator. A file may also be one that others
+    published, as `public.read` takes them.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if model is None:
+        found = sorted(RUNS.glob(f"*/{GENERATOR_FILE}"), key=lambda p: (p.stat().st_mtime, p))
+        if not found:
+            raise CheckpointError(
+                RUNS, "there is no trained model here", "run `animeprep train`, or name a --model"
+            )
+        model = found[-1].parent
+    files = (
+        folder / name for folder in (model, RUNS / model) for name in (BEST_FILE, GENERATOR_FILE)
+    )
+    for candidate in (model, index_of(model), *files):
+        if candidate is not None and candidate.is_file():
+            return candidate
+    raise CheckpointError(model, "there is no such model or run", "see the names in runs/")
+
+
+class Painter:
+    """Paints pictures with one generator.
+
+    Args:
+        generator: G; its `multiple_of` says what H and W must be multiples of, for which a picture
+            is mirrored at the bottom and right.
+        device: where to compute.
+
+    Attributes:
+        generator: the same, on `device`.
+        device: the same.
+    """
+
+    def __init__(self, generator: Generator, device: torch.device) -> None:
+        place(generator, device)
+        self.generator, self.device = generator, device
+        self._described: dict[str, str | int] = {}
+
+    @classmethod
+    def load(
+        cls, model: str | Path | None = None, *, device: str = "auto", network: str | None = None
+    ) -> "Painter":
+        """A painter with the weights of a run or file, as `stylize --model` takes them.
+
+        Args:
+            model: a run, a generator file, or weights that others published; by default the newest
+                run's.
+            device: auto, cpu, cuda or mps.
+            network: what to build in place of what the file says.
+
+        Raises:
+            CheckpointError: it is not there, or cannot be used.
+        """
+        file = find_model(None if model is None else Path(model))
+        generator, header = load_generator(file, network)
+        painter = cls(generator, pick_device(device))
+        painter._described = {"model": str(file), "network": header.generator}
+        if header.step:
+            painter._described["step"] = header.step
+        return painter
+
+    def described(self) -> dict[str, str | int]:
+        """What paints: the file, the network, and the step of its training, as far as known."""
+        return dict(self._described)
+
+    def fits(self, height: int, width: int) -> bool:
+        """Whether a picture of that size can be painted whole in the memory there is."""
+        needed = height * width * self.generator.bytes_per_pixel
+        return needed <= _WHOLE * free_memory(self.device)
+
+    def paint(
+        self,
+        picture: Picture,
+        *,
+        in_tiles: bool | None = None,
+        advance: Callable[[float], None] | None = None,
+    ) -> Picture:
+        """Paint one picture.
+
+        Args:
+            picture: uint8 RGB H×W×3 of any size.
+            in_tiles: paint it in tiles, which takes less memory, two to three times as long, and
+                gives the same to rounding; by default where it does not fit whole.
+            advance: told the share that is done, 0 to 1, of a painting in tiles.
+
+        Returns:
+            uint8 RGB of the same H×W×3.
+
+        Raises:
+            PaintingError: not even tiles find the room they need.
+        """
+        height, width = picture.shape[:2]
+        padded = self._pad(picture)
+        if in_tiles is None:
+            in_tiles = not self.fits(*padded.shape[:2])
+        painted = None if in_tiles else self._whole(padded)
+        if painted is None:
+            painted = self._tiles(padded, advance)
+        return painted[:height, :width]
+
+    def _pad(self, picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        multiple = self.generator.multiple_of
+        bottom, right = -height % multiple, -width % multiple
+        # The deepest 3×3 reflection needs two pixels there.
+        bottom += multiple * (height + bottom < 2 * multiple)
+        right += multiple * (width + right < 2 * multiple)
+        return np.pad(picture, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
+
+    def _whole(self, picture: Picture) -> Picture | None:
+        """None where memory runs out after all."""
+        try:
+            photo = to_tensor(picture).to(self.device, memory_format=torch.channels_last)
+            with torch.inference_mode():
+                return to_picture(self.generator(photo))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
+
+    def _tiles(self, picture: Picture, advance: Callable[[float], None] | None) -> Picture:
+        height, width = picture.shape[:2]
+        free, side = free_memory(self.device), TILE
+        while side > 64 and side**2 * self.generator.bytes_per_pixel > (1 - _KEPT) * free:
+            side //= 2
+        scratch = Scratch(int(_KEPT * free), self.device)
+        try:
+            return Streaming(self.generator, self.device, side).paint(picture, scratch, advance)
+        except (RuntimeError, MemoryError, OSError) as error:
+            if not is_out_of_memory(error) and not isinstance(error, OSError):
+                raise
+            raise PaintingError(
+                f"{width}×{height}",
+                "there is not enough memory, nor room for temporary files, to paint it",
+                "free some, set TMPDIR to a folder with more room, or scale it down",
+            ) from error

@@ -1,0 +1,102 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from animegan import streaming
+from animegan.models import GENERATORS
+from animegan.models.norms import InstanceNorm, LayerNorm
+from animegan.scratch import Scratch
+from animegan.streaming import Moments, Streaming
+from animegan.tensors import to_tensor
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """Smooth shapes and noise, 72×104."""
+    rng = np.random.default_rng(0)
+    shapes = cv2.resize(
+        rng.integers(0, 256, (9, 13, 3), dtype=np.uint8), (104, 72), interpolation=cv2.INTER_CUBIC
+    )
+    noisy = shapes.astype(int) + rng.integers(-20, 20, shapes.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def generator_of(name):
+    """A network whose norms scale and shift."""
+    torch.manual_seed(0)
+    generator = GENERATORS[name]().eval()
+    for module in generator.modules():
+        if isinstance(module, InstanceNorm | LayerNorm):
+            nn.init.normal_(module.weight, 1, 0.3)
+            nn.init.normal_(module.bias, 0, 0.3)
+    return generator
+
+
+def psnr(one, other):
+    """Of tensors in [-1, 1], dB."""
+    return 10 * torch.log10(4 / (one - other).square().mean()).item()
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize(("tile", "memory"), [(32, 10**9), (40, 300_000), (104, 0)])
+def test_tiles_are_the_whole_picture(name, tile, memory, photo, tmp_path, monkeypatch):
+    generator = generator_of(name)
+    exact: list[torch.Tensor] = []
+
+    def keep(part):
+        exact.append(part)
+        return 0
+
+    monkeypatch.setattr(streaming, "to_picture", keep)
+    Streaming(generator, CPU, tile).paint(photo, Scratch(memory, CPU, tmp_path))
+    with torch.inference_mode():
+        whole = generator(to_tensor(photo))
+    parts = iter(exact)
+    for top in range(0, 72, tile):
+        for left in range(0, 104, tile):
+            expected = whole[..., top : top + tile, left : left + tile]
+            assert psnr(next(parts), expected) > 90
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_are_kept_where_there_is_room(photo, tmp_path):
+    generator = generator_of("animegan")
+    made = []
+
+    class Watched(Scratch):
+        def new(self, channels, height, width, *, spare=0):
+            store = super().new(channels, height, width, spare=spare)
+            made.append((height, store.in_memory if store else None))
+            return store
+
+    room = Watched(10**9, CPU, tmp_path)
+    Streaming(generator, CPU, 64).paint(photo, room)
+    assert {height for height, _ in made} == {72, 36, 18}
+    assert all(in_memory for _, in_memory in made)
+    assert room.fits(10**9, in_memory=True)  # all is given back
+    made.clear()
+    # A sum and the one before, 256×18×26 each: no room for any finer features.
+    coarse = 2 * 4 * 256 * 18 * 26
+    Streaming(generator, CPU, 64).paint(photo, Watched(0, CPU, tmp_path, disk=coarse))
+    assert {height for height, in_memory in made if in_memory is not None} == {18}
+    with pytest.raises(MemoryError):
+        Streaming(generator, CPU, 64).paint(photo, Scratch(0, CPU, disk=coarse - 1))
+
+
+def test_moments_do_not_cancel():
+    torch.manual_seed(0)
+    features = 1e4 + torch.randn(1, 3, 40, 50)
+    moments = Moments()
+    for part in features.split([7, 33], dim=2):
+        moments.add(part)
+    exact = features.double()
+    mean, variance = moments.of_channels()
+    torch.testing.assert_close(mean, exact.mean((0, 2, 3)), rtol=1e-7, atol=0)
+    torch.testing.assert_close(variance, exact.var((0, 2, 3), correction=0), rtol=1e-4, atol=0)
+    mean, variance = moments.of_layer()
+    torch.testing.assert_close(mean, exact.mean(), rtol=1e-7, atol=0)
+    torch.testing.assert_close(variance, exact.var(correction=0), rtol=1e-4, atol=0)
