@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,11 +11,14 @@ from animegan import table as networks
 from animegan.device import pick_device
 from animegan.models import GENERATORS
 from animegan.painter import Painter
+from animegan.stylize import PIPE, PaintSettings
 from animegan.stylize import stylize as stylize_pictures
 from animeprep.options import (
     AS_JSON,
     DRY_RUN,
     PATH,
+    make_settings,
+    settings_options,
     tell,
 )
 
@@ -35,7 +39,7 @@ _DEVICE = click.option(
     type=PATH,
     default="painted",
     show_default=True,
-    help="A folder; or a .png or .jpg file for a single picture.",
+    help="A folder; for a single picture also a file.",
 )
 @click.option(
     "--model",
@@ -47,6 +51,7 @@ _DEVICE = click.option(
     type=click.Choice(list(GENERATORS)),
     help="Build this network in place of the one that the file suggests.",
 )
+@settings_options(PaintSettings)
 @_DEVICE
 @DRY_RUN
 @AS_JSON
@@ -58,11 +63,16 @@ def stylize(
     device: str,
     dry_run: bool,
     as_json: bool,
+    **settings: Any,
 ) -> int:
-    """Paint pictures and folders of pictures, each at its own size."""
+    """Paint pictures and folders of pictures, each at its own size.
+
+    `-` as INPUT reads a picture from standard input, `-o -` writes it to standard output.
+    """
     painter = Painter.load(model, device=device, network=network)
-    done = stylize_pictures(list(inputs), out, painter, dry_run=dry_run)
-    return tell([done], as_json=as_json)
+    how = make_settings(PaintSettings, settings)
+    done = stylize_pictures(list(inputs), out, painter, how, dry_run=dry_run)
+    return tell([done], as_json=as_json, to_stderr=out == PIPE)
 
 
 @click.command(epilog="Example: animeprep demo")

@@ -19,8 +19,7 @@ from animegan.models.blocks import Generator
 from animegan.public.tensorflow import index_of
 from animegan.scratch import Scratch
 from animegan.streaming import TILE, Streaming
-from animegan.tensors import place, to_picture, to_tensor
-from animeprep.boxes import Picture
+from animegan.tensors import Pixels, place, to_picture, to_tensor
 
 RUNS = Path("runs")
 #: What a run leaves to paint with: the chosen generator, and the latest.
@@ -108,21 +107,21 @@ class Painter:
 
     def paint(
         self,
-        picture: Picture,
+        picture: Pixels,
         *,
         in_tiles: bool | None = None,
         advance: Callable[[float], None] | None = None,
-    ) -> Picture:
+    ) -> Pixels:
         """Paint one picture.
 
         Args:
-            picture: uint8 RGB H×W×3 of any size.
+            picture: uint8 or uint16 RGB H×W×3 of any size.
             in_tiles: paint it in tiles, which takes less memory, two to three times as long, and
                 gives the same to rounding; by default where it does not fit whole.
             advance: told the share that is done, 0 to 1, of a painting in tiles.
 
         Returns:
-            uint8 RGB of the same H×W×3.
+            RGB of the same type and H×W×3.
 
         Raises:
             PaintingError: not even tiles find the room they need.
@@ -136,7 +135,7 @@ class Painter:
             painted = self._tiles(padded, advance)
         return painted[:height, :width]
 
-    def _pad(self, picture: Picture) -> Picture:
+    def _pad(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
         multiple = self.generator.multiple_of
         bottom, right = -height % multiple, -width % multiple
@@ -145,12 +144,12 @@ class Painter:
         right += multiple * (width + right < 2 * multiple)
         return np.pad(picture, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
 
-    def _whole(self, picture: Picture) -> Picture | None:
+    def _whole(self, picture: Pixels) -> Pixels | None:
         """None where memory runs out after all."""
         try:
             photo = to_tensor(picture).to(self.device, memory_format=torch.channels_last)
             with torch.inference_mode():
-                return to_picture(self.generator(photo))
+                return to_picture(self.generator(photo), picture.dtype)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -158,7 +157,7 @@ class Painter:
             torch.cuda.empty_cache()
         return None
 
-    def _tiles(self, picture: Picture, advance: Callable[[float], None] | None) -> Picture:
+    def _tiles(self, picture: Pixels, advance: Callable[[float], None] | None) -> Pixels:
         height, width = picture.shape[:2]
         free, side = free_memory(self.device), TILE
         while side > 64 and side**2 * self.generator.bytes_per_pixel > (1 - _KEPT) * free:

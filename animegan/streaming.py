@@ -20,8 +20,7 @@ from animegan.models.blocks import Generator
 from animegan.models.norms import InstanceNorm, LayerNorm
 from animegan.regions import Operation, Pointwise, Region, Span, operation_of
 from animegan.scratch import Scratch, Store
-from animegan.tensors import to_picture, to_tensor
-from animeprep.boxes import Picture
+from animegan.tensors import Pixels, to_picture, to_tensor
 
 Norm = InstanceNorm | LayerNorm
 
@@ -189,17 +188,17 @@ class Streaming:
         self._steps = {step.name: step for step in trace(self.generator)}
 
     def paint(
-        self, picture: Picture, scratch: Scratch, advance: Callable[[float], None] | None = None
-    ) -> Picture:
+        self, picture: Pixels, scratch: Scratch, advance: Callable[[float], None] | None = None
+    ) -> Pixels:
         """Paint one picture.
 
         Args:
-            picture: uint8 RGB H×W×3, H and W multiples of the generator's `multiple_of`.
+            picture: uint8 or uint16 RGB H×W×3, H and W multiples of the generator's `multiple_of`.
             scratch: room for features.
             advance: told the share of the passes that is done, 0 to 1.
 
         Returns:
-            uint8 RGB H×W×3.
+            RGB of the same type, H×W×3.
 
         Raises:
             MemoryError: there is not even room for the coarse features.
@@ -215,7 +214,7 @@ class _Painting:
     def __init__(
         self,
         steps: dict[str, Step],
-        picture: Picture,
+        picture: Pixels,
         scratch: Scratch,
         device: torch.device,
         tile: int,
@@ -243,7 +242,7 @@ class _Painting:
             default=0,
         )
 
-    def paint(self, advance: Callable[[float], None]) -> Picture:
+    def paint(self, advance: Callable[[float], None]) -> Pixels:
         for norm in self.norms.values():
             norm.forget()
         done = 0
@@ -255,7 +254,9 @@ class _Painting:
         for tile in self._tiles():
             part = self._compute({self.last: tile})[self.last]
             rows, columns = tile
-            painted[rows.first : rows.end, columns.first : columns.end] = to_picture(part)
+            painted[rows.first : rows.end, columns.first : columns.end] = to_picture(
+                part, painted.dtype
+            )
         for store in self.stores.values():
             self.scratch.give_back(store)
         advance(1.0)

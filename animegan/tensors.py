@@ -1,16 +1,24 @@
 """Pictures ↔ tensors: the only crossing.
 
-A picture is uint8 RGB H×W×3; a tensor is float32 N×3×H×W in [-1, 1], v / 127.5 - 1.
+A picture is uint8 RGB H×W×3, in painting also uint16; a tensor is float32 N×3×H×W in [-1, 1],
+v / 127.5 - 1.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+#: RGB H×W×3 of 8 or 16 bits.
+Pixels = NDArray[Any]
 
-def to_tensor(picture: NDArray[np.uint8]) -> Tensor:
-    """One picture, uint8 RGB H×W×3 or gray H×W → float32 1×3×H×W in [-1, 1].
+_BYTE = np.dtype(np.uint8)
+
+
+def to_tensor(picture: NDArray[Any]) -> Tensor:
+    """One picture, uint8 or uint16, RGB H×W×3 or gray H×W → float32 1×3×H×W in [-1, 1].
 
     >>> to_tensor(np.full((4, 4, 3), 255, np.uint8)).max().item()
     1.0
@@ -19,8 +27,11 @@ def to_tensor(picture: NDArray[np.uint8]) -> Tensor:
     """
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=2)
+    half = np.iinfo(picture.dtype).max / 2
+    if picture.dtype != np.uint8:
+        picture = picture.astype(np.float32)  # torch computes with bytes, but not with uint16
     values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
-    return values[None].float() / 127.5 - 1
+    return values[None].float() / half - 1
 
 
 def to_batch(pictures: Tensor, device: torch.device) -> Tensor:
@@ -46,11 +57,14 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
     return placed
 
 
-def to_picture(tensor: Tensor) -> NDArray[np.uint8]:
-    """One picture of a batch: float 1×3×H×W in [-1, 1] → uint8 RGB H×W×3, rounded.
+def to_picture(tensor: Tensor, kind: np.dtype[Any] = _BYTE) -> NDArray[Any]:
+    """One picture of a batch: float 1×3×H×W in [-1, 1] → uint8 or uint16 RGB H×W×3, rounded.
 
     >>> to_picture(to_tensor(np.full((2, 2, 3), 77, np.uint8)))[0, 0].tolist()
     [77, 77, 77]
     """
-    values = ((tensor[0].float() + 1) * 127.5).round().clamp(0, 255)
-    return np.ascontiguousarray(values.byte().permute(1, 2, 0).cpu().numpy())
+    limit = int(np.iinfo(kind).max)
+    values = ((tensor[0].float() + 1) * (limit / 2)).round().clamp(0, limit).permute(1, 2, 0)
+    if kind == _BYTE:
+        values = values.byte()
+    return np.ascontiguousarray(values.cpu().numpy()).astype(kind, copy=False)

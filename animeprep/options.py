@@ -74,11 +74,11 @@ def _sentence(text: str) -> str:
 
 def _option_type(info: FieldInfo) -> click.Choice[str] | type[Any]:
     kind = info.annotation
-    if get_origin(kind) is Literal:
-        return click.Choice(get_args(kind))
     if get_origin(kind) in {Union, UnionType}:
         # `float | None`: an option that need not be given.
         kind = next(one for one in get_args(kind) if one is not type(None))
+    if get_origin(kind) is Literal:
+        return click.Choice(get_args(kind))
     plain: tuple[type[Any], ...] = (bool, int, float)
     return next((one for one in plain if kind is one), str)
 
@@ -103,24 +103,33 @@ def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
         raise UsageError(where + problem) from error
 
 
-def tell(summaries: Iterable[Summary], *, as_json: bool) -> int:
-    """Print what stages did; return the exit code: 1 where a file failed."""
+def tell(summaries: Iterable[Summary], *, as_json: bool, to_stderr: bool = False) -> int:
+    """Print what stages did; return the exit code: 1 where a file failed.
+
+    Args:
+        summaries: one for each stage.
+        as_json: as JSON rather than text.
+        to_stderr: because standard output carries something else.
+    """
     told = []
     for summary in summaries:
         told.append(summary)
         if not as_json:
-            _say(_line(summary))
+            _say(_line(summary), to_stderr=to_stderr)
         for problem in summary.problems:
             click.echo(f"  {problem}", err=True)
     if as_json:
-        click.echo(json.dumps([summary.as_dict() for summary in told], ensure_ascii=False))
+        _say(
+            json.dumps([summary.as_dict() for summary in told], ensure_ascii=False),
+            to_stderr=to_stderr,
+        )
     return 1 if any(summary.counts[FAILED] for summary in told) else 0
 
 
-def _say(line: str) -> None:
+def _say(line: str, *, to_stderr: bool) -> None:
     """Print a line; where whoever reads, `head` say, has enough, the work goes on in silence."""
     try:
-        click.echo(line)
+        click.echo(line, err=to_stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

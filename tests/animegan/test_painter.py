@@ -87,15 +87,28 @@ def test_what_does_not_fit_is_painted_in_tiles(model, monkeypatch):
     assert np.abs(whole.astype(int) - network.paint(picture)).max() <= 1
 
 
+def test_sixteen_bits_are_painted_finer(model, monkeypatch):
+    network = Painter.load(model, device="cpu")
+    picture = noise(40, 40)
+    eight, sixteen = network.paint(picture), network.paint(picture.astype(np.uint16) * 257)
+    assert sixteen.dtype == np.uint16
+    assert np.abs(sixteen / 257 - eight).max() <= 0.5 + 1e-3
+    assert len(np.unique(sixteen)) > 2000
+    monkeypatch.setattr(painter, "TILE", 32)
+    tiles = network.paint(picture.astype(np.uint16) * 257, in_tiles=True)
+    assert np.abs(sixteen.astype(int) - tiles).max() <= 2
+
+
 def test_memory_that_runs_out_after_all_leads_to_tiles(model, monkeypatch):
     network = Painter.load(model, device="cpu")
     picture = noise(40, 40)
     whole = network.paint(picture)
 
     def full(_photo):
+        monkeypatch.undo()
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(painter, "to_picture", full)
+    monkeypatch.setattr(network.generator, "forward", full)
     assert np.abs(whole.astype(int) - network.paint(picture)).max() <= 1
 
 

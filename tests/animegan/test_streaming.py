@@ -47,7 +47,7 @@ def test_tiles_are_the_whole_picture(name, tile, memory, photo, tmp_path, monkey
     generator = generator_of(name)
     exact: list[torch.Tensor] = []
 
-    def keep(part):
+    def keep(part, _kind):
         exact.append(part)
         return 0
 

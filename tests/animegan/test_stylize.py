@@ -1,51 +1,123 @@
+import io
+import sys
+
 import numpy as np
 import pytest
 import torch
 
-from animegan import painter, stylize
+from animegan import painter
+from animegan.finish import beside, blend, keep_colours
 from animegan.models import GENERATORS
 from animegan.painter import Painter
-from animegan.stylize import write_picture
+from animegan.photo import decode
+from animegan.stylize import PIPE, PaintSettings, stylize
 from animeprep.errors import InputError, UsageError
-from animeprep.images import read_rgb, write_png
+from animeprep.files import write_atomic
+from animeprep.images import encode_jpeg, read_rgb, write_png
 
 
 @pytest.fixture(scope="module")
 def paints():
     torch.manual_seed(0)
-    return Painter(GENERATORS["animegan"]().eval(), torch.device("cpu"))
+    return Painter(GENERATORS["animeganv2-lite"]().eval(), torch.device("cpu"))
 
 
 def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def names(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
 def test_folders_keep_their_structure_and_a_broken_picture_is_told(tmp_path, paints):
     source = tmp_path / "photos"
-    write_picture(source / "a.jpg", noise(20, 24))
+    write_atomic(source / "a.jpg", encode_jpeg(noise(20, 24)))
     write_png(source / "a.png", noise(16, 16))
-    write_png(source / "deep" / "b.png", noise(18, 16))
+    write_png(source / "deep" / "b.PNG", noise(18, 16))
     (source / "broken.png").write_bytes((source / "a.png").read_bytes()[:300])
     out = tmp_path / "painted"
-    summary = stylize.stylize([source], out, paints)
+    summary = stylize([source], out, paints)
     assert summary.counts == {"made": 3, "failed": 1}
     assert "broken.png" in summary.problems[0]
-    sizes = {p.relative_to(out).as_posix(): read_rgb(p).shape for p in out.rglob("*.png")}
-    assert sizes == {"a.png": (20, 24, 3), "a.png.png": (16, 16, 3), "deep/b.png": (18, 16, 3)}
+    assert names(out) == ["a.jpg", "a.png", "deep/b.PNG"]
+    assert read_rgb(out / "a.jpg").shape == (20, 24, 3)
+    np.testing.assert_array_equal(read_rgb(out / "a.png"), paints.paint(noise(16, 16)))
+
+
+def test_paintings_among_the_photos_are_not_painted_again(tmp_path, paints):
+    write_png(tmp_path / "a.png", noise(16, 16))
+    for _ in range(2):
+        stylize([tmp_path], tmp_path / "painted", paints)
+    assert names(tmp_path) == ["a.png", "painted/a.png"]
+
+
+def test_names_and_formats_can_be_chosen(tmp_path, paints):
+    for name in ("a.jpg", "a.png", "b.bmp"):
+        write_png(tmp_path / "photos" / name, noise(16, 16))  # the content counts, not the name
+    how = PaintSettings(format="webp", suffix="_anime")
+    stylize([tmp_path / "photos"], tmp_path / "out", paints, how)
+    assert names(tmp_path / "out") == ["a.png.webp", "a_anime.webp", "b_anime.webp"]
+    assert decode((tmp_path / "out" / "b_anime.webp").read_bytes(), "b").kind == "WEBP"
+    stylize([tmp_path / "photos"], tmp_path / "same", paints)
+    assert names(tmp_path / "same") == ["a.jpg", "a.png", "b.png"]
+
+
+def test_a_pattern_is_a_list_of_files(tmp_path, paints, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b1", "a", "b2"):
+        write_png(tmp_path / f"{name}.png", noise(16, 16))
+    for pattern in (tmp_path / "b*.png", (tmp_path / "b*.png").relative_to(tmp_path)):
+        summary = stylize([pattern], tmp_path / "out", paints, dry_run=True)
+        assert summary.counts["to do"] == 2
 
 
 def test_a_single_picture_may_name_its_file(tmp_path, paints):
     write_png(tmp_path / "photo.png", noise(16, 20))
-    stylize.stylize([tmp_path / "photo.png"], tmp_path / "out.jpg", paints)
+    stylize([tmp_path / "photo.png"], tmp_path / "out.jpg", paints)
     assert (tmp_path / "out.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert read_rgb(tmp_path / "out.jpg").shape == (16, 20, 3)
+
+
+def test_a_picture_goes_through_a_pipe(tmp_path, paints, monkeypatch):
+    class Stream:
+        def __init__(self, data=b""):
+            self.buffer = io.BytesIO(data)
+
+        def flush(self):
+            pass
+
+    write_png(tmp_path / "photo.png", noise(16, 20))
+    written = Stream()
+    monkeypatch.setattr(sys, "stdin", Stream((tmp_path / "photo.png").read_bytes()))
+    monkeypatch.setattr(sys, "stdout", written)
+    summary = stylize([PIPE], PIPE, paints)
+    assert summary.counts["made"] == 1
+    answer = decode(written.buffer.getvalue(), "answer")
+    np.testing.assert_array_equal(answer.pixels, paints.paint(noise(16, 20)))
+
+
+def test_a_painting_is_finished_as_asked(tmp_path, paints):
+    photo = noise(64, 48)
+    write_png(tmp_path / "photo.png", photo)
+    painted = paints.paint(photo)
+    for how, expected in (
+        ({"strength": 0.5}, blend(photo, painted, 0.5)),
+        ({"keep_colours": True}, keep_colours(photo, painted)),
+        ({"compare": True}, beside(photo, painted)),
+    ):
+        stylize([tmp_path / "photo.png"], tmp_path / "out.png", paints, PaintSettings(**how))
+        np.testing.assert_array_equal(read_rgb(tmp_path / "out.png"), expected)
+    stylize([tmp_path / "photo.png"], tmp_path / "out.png", paints, PaintSettings(max_side=32))
+    assert read_rgb(tmp_path / "out.png").shape == (32, 24, 3)
 
 
 def test_a_photo_is_never_overwritten(tmp_path, paints):
     write_png(tmp_path / "photo.png", noise(16, 16))
     before = (tmp_path / "photo.png").read_bytes()
-    with pytest.raises(InputError, match="would be overwritten"):
-        stylize.stylize([tmp_path / "photo.png"], tmp_path, paints)
+    for out in (tmp_path, tmp_path / "photo.png"):
+        with pytest.raises(InputError, match="would be overwritten"):
+            stylize([tmp_path / "photo.png"], out, paints)
     assert (tmp_path / "photo.png").read_bytes() == before
 
 
@@ -53,15 +125,26 @@ def test_wrong_inputs_are_one_clear_line(tmp_path, paints):
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="no pictures in this folder"):
-        stylize.stylize([empty], tmp_path / "out", paints)
+        stylize([empty], tmp_path / "out", paints)
     with pytest.raises(InputError, match="no such file"):
-        stylize.stylize([tmp_path / "none.jpg"], tmp_path / "out", paints)
+        stylize([tmp_path / "none.jpg"], tmp_path / "out", paints)
+    write_png(tmp_path / "photo.png", noise(16, 16))
     with pytest.raises(UsageError, match="one file"):
-        stylize.stylize([empty, empty], tmp_path / "out.png", paints)
+        stylize([tmp_path / "photo.png"] * 2, tmp_path / "out.png", paints)
 
 
 def test_what_does_not_fit_whole_is_painted_in_tiles_and_counted(tmp_path, paints, monkeypatch):
     write_png(tmp_path / "photo.png", noise(16, 16))
     monkeypatch.setattr(painter, "free_memory", lambda _device: 2300)
-    summary = stylize.stylize([tmp_path / "photo.png"], tmp_path / "out", paints)
-    assert summary.counts == {"made": 1, "in tiles": 1}
+    summary = stylize([tmp_path / "photo.png"], tmp_path / "out", paints)
+    assert summary.counts == {"made": 1}
+    assert summary.reasons == {"in tiles": 1}
+
+
+def test_what_a_format_cannot_hold_fails_alone(tmp_path, paints, monkeypatch):
+    write_png(tmp_path / "a.png", noise(1, 17_000))
+    write_png(tmp_path / "b.png", noise(16, 16))
+    inputs = [tmp_path / "a.png", tmp_path / "b.png"]
+    summary = stylize(inputs, tmp_path / "out", paints, PaintSettings(format="webp"))
+    assert summary.counts == {"made": 1, "failed": 1}
+    assert "say --format png" in summary.problems[0]
