@@ -8,11 +8,14 @@ import click
 
 from animegan import evaluate as evaluation
 from animegan import table as networks
+from animegan.blend import blend as mix
 from animegan.device import pick_device
 from animegan.models import GENERATORS
-from animegan.painter import Painter
+from animegan.painter import Painter, find_model
 from animegan.stylize import PIPE, PaintSettings
 from animegan.stylize import stylize as stylize_pictures
+from animeprep.errors import InputError
+from animeprep.folders import MADE, Summary
 from animeprep.options import (
     AS_JSON,
     DRY_RUN,
@@ -73,6 +76,28 @@ def stylize(
     how = make_settings(PaintSettings, settings)
     done = stylize_pictures(list(inputs), out, painter, how, dry_run=dry_run)
     return tell([done], as_json=as_json, to_stderr=out == PIPE)
+
+
+@click.command(epilog="Example: animeprep blend runs/hayao runs/shinkai 0.4 -o mixed.safetensors")
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
+@click.argument("share", type=float)
+@click.option(
+    "-o", "--out", type=PATH, default="blend.safetensors", show_default=True, help="The file."
+)
+@AS_JSON
+def blend(first: Path, second: Path, share: float, out: Path, as_json: bool) -> int:
+    """Mix two generators of one network: SHARE of SECOND, the rest of FIRST.
+
+    Both are runs or generator files. It works best where both began with the same initialisation.
+    """
+    files = find_model(first), find_model(second)
+    if out.resolve() in {file.resolve() for file in files}:
+        raise InputError(out, "would be overwritten", "name another file with -o")
+    header = mix(*files, share, out)
+    summary = Summary("blend", figures={"to": str(out), "network": header.generator})
+    summary.counts[MADE] = 1
+    return tell([summary], as_json=as_json)
 
 
 @click.command(epilog="Example: animeprep demo")
