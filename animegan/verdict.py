@@ -1,12 +1,14 @@
 """Which checkpoint is best, and what is going wrong: told from measures, never from a loss.
 
 The rule: of the checkpoints whose colours, contrast and content stay within bounds, the one nearest
-to the style; of those as near as it within a standard error, the one nearest to the photo.
+to the style; of those as near as it within a standard error, the one most like a drawing of the
+photo: content near the photo's, lines as sharp and areas as flat as the style's.
 
 Where the style could not be measured, the last of them is chosen.
 
 The standard error is the rule that Breiman et al., "Classification and regression trees" (1984),
-choose among models by: what is not told apart is chosen by the other end, here the photo.
+choose among models by: what is not told apart is chosen by something else. Content alone would
+choose the earliest, whose lines are still unclean (docs/training.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,8 +77,14 @@ def choose(lines: Sequence[MetricsLine]) -> Choice:
     value, low, high = nearest["measures"]["style"]
     as_near = value + (high - low) / _ERRORS
     near = [line for line in styled if _value(line, "style", 1.0) <= as_near]
-    best = min(near, key=lambda line: (_value(line, "content", 0.0), line["step"]))
+    best = min(near, key=lambda line: (_oddity(line), line["step"]))
     return Choice(best["step"], _why(best, len(lines), len(fit), len(near)))
+
+
+def _oddity(line: MetricsLine) -> float:
+    """How far from a drawing of the photo: content, sharpness and flatness, in parts of 1 each."""
+    apart = (abs(_value(line, name, 1.0) - 1) for name in ("sharpness", "flatness"))
+    return _value(line, "content", 0.0) + sum(apart)
 
 
 def _why(best: MetricsLine, measured: int, fit: int, near: int) -> str:
@@ -99,7 +107,7 @@ def _reason(measured: int, fit: int, near: int, spoilt: Sequence[str]) -> str:
         return "the least spoilt" if spoilt else "the only one within bounds"
     if not near:
         return f"the last of {fit} checkpoints"
-    told = f"of {near} checkpoints as near to the style as can be told, nearest to the photo"
+    told = f"of {near} checkpoints as near to the style as can be told, most like a drawn photo"
     return told if near > 1 else f"nearest to the style of {fit} checkpoints"
 
 

@@ -109,7 +109,7 @@ def random_view(
         view = view[:, ::-1]
     if rng.random() < phase.permuted:
         view = view[..., rng.permutation(3)]
-    brighter: NDArray[np.uint8] = np.clip(view * rng.uniform(0.8, 1.15), 0, 255).astype(np.uint8)
+    brighter: NDArray[np.uint8] = np.clip(view * rng.uniform(0.5, 1.15), 0, 255).astype(np.uint8)
     return brighter
 
 

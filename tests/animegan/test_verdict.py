@@ -59,6 +59,15 @@ def test_checkpoints_that_cannot_be_told_apart_go_to_the_photo():
     assert choice.why.startswith("of 3 checkpoints as near to the style as can be told")
 
 
+def test_lines_and_areas_of_the_style_outweigh_a_little_content():
+    lines = [
+        _line(1, 0.43, spread=0.1, content=0.48, sharpness=0.93, flatness=0.78),
+        _line(2, 0.42, spread=0.1, content=0.51, sharpness=1.01, flatness=1.02),
+        _line(3, 0.41, spread=0.1, content=0.50, sharpness=1.30, flatness=1.40),
+    ]
+    assert choose(lines).step == 2
+
+
 def test_where_all_are_spoilt_the_least_spoilt_is_chosen_and_said_to_be():
     lines = [_line(1, 0.2, saturation=0.2, contrast=0.3), _line(2, 0.6, contrast=0.3)]
     choice = choose(lines)
