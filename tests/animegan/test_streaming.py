@@ -41,8 +41,11 @@ def psnr(one, other):
     return 10 * torch.log10(4 / (one - other).square().mean()).item()
 
 
-@pytest.mark.parametrize("name", GENERATORS)
-@pytest.mark.parametrize(("tile", "memory"), [(32, 10**9), (40, 300_000), (104, 0)])
+@pytest.mark.parametrize(
+    ("name", "tile", "memory"),
+    [(name, 40, 300_000) for name in GENERATORS]
+    + [(name, *room) for name in ("animegan", "cartoongan") for room in ((32, 10**9), (104, 0))],
+)
 def test_tiles_are_the_whole_picture(name, tile, memory, photo, tmp_path, monkeypatch):
     generator = generator_of(name)
     exact: list[torch.Tensor] = []
