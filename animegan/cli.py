@@ -10,6 +10,7 @@ from animegan import evaluate as evaluation
 from animegan import table as networks
 from animegan.blend import blend as mix
 from animegan.device import pick_device
+from animegan.export import export as write_export
 from animegan.models import GENERATORS
 from animegan.painter import Painter, find_model
 from animegan.stylize import PIPE, PaintSettings
@@ -32,6 +33,16 @@ _DEVICE = click.option(
     show_default=True,
     help="Where to compute.",
 )
+_MODEL = click.option(
+    "--model",
+    type=PATH,
+    help="A run, a generator file, or weights that others published; by default the newest run.",
+)
+_NETWORK = click.option(
+    "--network",
+    type=click.Choice(list(GENERATORS)),
+    help="Build this network in place of the one that the file suggests.",
+)
 
 
 @click.command(epilog="Example: animeprep stylize photo.jpg -o painted.png")
@@ -44,16 +55,8 @@ _DEVICE = click.option(
     show_default=True,
     help="A folder; for a single picture also a file.",
 )
-@click.option(
-    "--model",
-    type=PATH,
-    help="A run, a generator file, or weights that others published; by default the newest run.",
-)
-@click.option(
-    "--network",
-    type=click.Choice(list(GENERATORS)),
-    help="Build this network in place of the one that the file suggests.",
-)
+@_MODEL
+@_NETWORK
 @settings_options(PaintSettings)
 @_DEVICE
 @DRY_RUN
@@ -96,6 +99,25 @@ def blend(first: Path, second: Path, share: float, out: Path, as_json: bool) -> 
         raise InputError(out, "would be overwritten", "name another file with -o")
     header = mix(*files, share, out)
     summary = Summary("blend", figures={"to": str(out), "network": header.generator})
+    summary.counts[MADE] = 1
+    return tell([summary], as_json=as_json)
+
+
+@click.command(epilog="Example: animeprep export --model my_run -o my_style.onnx")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default="generator.onnx",
+    show_default=True,
+    help="The file: .onnx, .xml for OpenVINO, or .safetensors.",
+)
+@_MODEL
+@_NETWORK
+@AS_JSON
+def export(out: Path, model: Path | None, network: str | None, as_json: bool) -> int:
+    """Write a generator for other programs; it is checked on a real photo before it is there."""
+    summary = Summary("export", figures=write_export(find_model(model), out, network))
     summary.counts[MADE] = 1
     return tell([summary], as_json=as_json)
 

@@ -51,6 +51,17 @@ def test_a_generator_redraws_before_any_training(network, likeness, monkeypatch)
         assert torch.corrcoef(pair)[0, 1] > likeness
 
 
+def test_painting_takes_three_lines(tmp_path, monkeypatch, capsys):
+    paint = load("paint", monkeypatch)
+    photo, painted = tmp_path / "photo.png", tmp_path / "painted.png"
+    write_png(photo, np.random.default_rng(0).integers(0, 256, (30, 41, 3), dtype=np.uint8))
+    model = EXAMPLES.parent / "animegan" / "assets" / "animeganv2_lite_init.safetensors"
+    monkeypatch.setattr(sys, "argv", ["paint.py", str(photo), str(painted), str(model)])
+    paint.main()
+    assert read_rgb(painted).shape == (30, 41, 3)
+    assert "whole" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_the_film_is_what_the_demo_ships(tmp_path, monkeypatch):
     make_film = load("make_film", monkeypatch)

@@ -33,7 +33,10 @@ class Judge:
 gallery.Judge = Judge
 gallery.choose = lambda lines: Choice(lines[-1]["step"], "")
 gallery.alarms = lambda lines: []
-GENERATORS["animegan"] = lambda: nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
+class Tiny(nn.Sequential):
+    multiple_of, bytes_per_pixel = 1, 100
+
+GENERATORS["animegan"] = lambda: Tiny(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
 DISCRIMINATORS["animegan"] = lambda: nn.Conv2d(3, 1, 4, 4)
 folder, name, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 recipe = Recipe(init="scratch", init_epochs=0, batch=2, size=32)
