@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from animegan import evaluate as evaluation
-from animegan import table as networks
 from animegan.blend import blend as mix
 from animegan.device import pick_device
 from animegan.export import export as write_export
@@ -148,6 +146,8 @@ def table(device: str, markdown: bool, as_json: bool) -> int:
 
     Beside them stands table 1 of the AnimeGAN paper, with a recount by its rules in brackets.
     """
+    from animegan import table as networks
+
     place = pick_device(device)
     rows = networks.measure(place)
     if as_json:
@@ -183,6 +183,8 @@ def evaluate(
     A painting is called like its photo and may have any size. The photos and the style set stand
     beside the methods.
     """
+    from animegan import evaluate as evaluation  # it takes a second to import
+
     folders = evaluation.parse_methods(methods)
     if dry_run:
         found = evaluation.find_photos(folders, photos)

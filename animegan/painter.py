@@ -15,6 +15,7 @@ import torch
 from animegan.checkpoint import load_generator
 from animegan.device import free_memory, is_out_of_memory, pick_device
 from animegan.errors import CheckpointError, PaintingError
+from animegan.memory import keep_freed_memory
 from animegan.models.blocks import Generator
 from animegan.public.tensorflow import index_of
 from animegan.scratch import Scratch
@@ -70,6 +71,8 @@ class Painter:
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
         place(generator, device)
+        if device.type == "cpu":
+            keep_freed_memory()  # a third of a painting's time (docs/benchmarks.md)
         self.generator, self.device = generator, device
         self._described: dict[str, str | int] = {}
 

@@ -101,7 +101,9 @@ def decode(data: bytes, name: Path | str) -> Photo:
 def _photo(image: Image.Image, data: bytes) -> Photo:
     kind = image.format or "PNG"
     animated = getattr(image, "n_frames", 1) > 1 and kind != "MPO"
-    deep = _read_deep(image, data) if _is_deep(image) else None
+    is_deep = _is_deep(image)
+    image.load()  # Pillow tells what is broken, before OpenCV complains on the terminal
+    deep = _read_deep(image, data) if is_deep else None
     ImageOps.exif_transpose(image, in_place=True)
     profile, foreign = _profile(image)
     alpha = np.array(image.getchannel("A")) if image.mode in {"RGBA", "LA"} else None

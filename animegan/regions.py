@@ -137,7 +137,8 @@ class Padding:
             there = self.needs(span, length)
             held.append(Span(there.first + self.before - top, there.end + self.before + bottom))
             pads = [top, bottom, *pads]  # torch wants the last axis first
-        padded = functional.pad(parts[0], pads, self._mode)
+        # Most tiles lie inside, and padding with nothing would copy them.
+        padded = functional.pad(parts[0], pads, self._mode) if any(pads) else parts[0]
         return wanted.cut(padded, Region(*held))
 
 

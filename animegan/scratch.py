@@ -46,9 +46,9 @@ class Store:
 
     def read(self, region: Region, device: torch.device) -> Tensor:
         """A copy of a region, 1×C×h×w, channels last."""
-        part = self._cut(region).permute(2, 0, 1)[None].to(device, copy=True)
+        part = self._cut(region).clone(memory_format=torch.contiguous_format).to(device)
         self._hand_back()
-        return part.contiguous(memory_format=torch.channels_last)
+        return part.permute(2, 0, 1)[None]
 
     def _cut(self, region: Region) -> Tensor:
         rows, columns = region

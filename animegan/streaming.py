@@ -105,8 +105,9 @@ class Moments:
 
     def add(self, part: Tensor) -> None:
         """Count a part, 1×C×h×w."""
-        variance, mean = torch.var_mean(part.float(), dim=(0, 2, 3), correction=0)
-        variance, mean = variance.double().cpu(), mean.double().cpu()
+        values = part.float().permute(0, 2, 3, 1).flatten(0, 2)  # `var_mean` is slow in this layout
+        found = values.mean(0)
+        variance, mean = (values - found).square_().mean(0).double().cpu(), found.double().cpu()
         count = part.shape[-2] * part.shape[-1]
         both = self._count + count
         apart = mean - self._mean
@@ -394,7 +395,11 @@ class _Painting:
             rows, columns = region
             pixels = self.picture[rows.first : rows.end, columns.first : columns.end]
             return to_tensor(pixels).to(self.device, memory_format=torch.channels_last)
+        # Of a view torch does not see the layout, and turns it over again and again.
         parts = [
-            self._needs(step, one, region).cut(values[one], wanted[one]) for one in step.inputs
+            self._needs(step, one, region)
+            .cut(values[one], wanted[one])
+            .contiguous(memory_format=torch.channels_last)
+            for one in step.inputs
         ]
         return step.operation.apply(parts, region, self.sizes[step.inputs[0]])
