@@ -8,7 +8,6 @@ Pillow reads and writes; what it cannot, 16 bits a channel and all of TIFF, Open
 """
 
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from animegan.tensors import Pixels
 from animegan.xmp import marked
-from animeprep.errors import PictureError
-from animeprep.images import BROKEN, MAX_PIXELS
+from animeprep.images import BROKEN, opened
 
 #: What can be written, by the suffix of its files.
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "avif": "AVIF"}
@@ -80,22 +78,8 @@ def decode(data: bytes, name: Path | str) -> Photo:
     Raises:
         PictureError: empty, truncated, not a picture, or too large.
     """
-    if not data:
-        raise PictureError(name, "the file is empty", "remove it or copy it again")
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PictureError(
-                    name, f"{image.width}×{image.height} is too large", "scale it down"
-                )
-            return _photo(image, data)
-    except Image.DecompressionBombError as error:
-        raise PictureError(name, "the picture is too large", "scale it down") from error
-    except BROKEN as error:
-        reason = str(error).split("(")[0].strip() or "broken"
-        if "cannot identify" in reason:
-            reason = "not a picture that can be read"
-        raise PictureError(name, reason, "remove it or copy it again") from error
+    with opened(data, name) as image:
+        return _photo(image, data)
 
 
 def _photo(image: Image.Image, data: bytes) -> Photo:

@@ -4,7 +4,7 @@ Reading, painting and writing overlap; pictures are painted one after the other.
 """
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -109,12 +109,11 @@ def stylize(
         for job, reading in zip(jobs, _ahead(readers, _read, jobs), strict=True):
             try:
                 photo = _scaled(reading.result(), settings.max_side)
-                painted = _paint(painter, photo, settings)
+                painted = _paint(painter, photo, settings, job, summary)
             except (PictureError, PaintingError) as error:
                 _fail(summary, error)
             else:
                 writing.append(writers.submit(_write, job, photo, painted, settings))
-                _count_kind(summary, painter, photo)
             while len(writing) > _AHEAD:
                 _settle(summary, writing.popleft())
             advance()
@@ -153,8 +152,20 @@ def _scaled(photo: Photo, max_side: int | None) -> Photo:
     return replace(photo, pixels=smaller)
 
 
-def _paint(painter: Painter, photo: Photo, settings: PaintSettings) -> Pixels:
-    painted = painter.paint(photo.pixels)
+def _paint(
+    painter: Painter, photo: Photo, settings: PaintSettings, job: Job, summary: Summary
+) -> Pixels:
+    """Paint and finish, and count what is not as usual.
+
+    Raises:
+        PaintingError: there is no room for it.
+    """
+    in_tiles: list[float] = []
+    try:
+        painted = painter.paint(photo.pixels, advance=in_tiles.append)
+    except PaintingError as error:
+        raise PaintingError(job.source, f"{error.path}: {error.problem}", error.remedy) from error
+    summary.reasons += Counter({IN_TILES: bool(in_tiles), ANIMATED: photo.animated})
     if settings.keep_colours:
         painted = keep_colours(photo.pixels, painted)
     painted = blend(photo.pixels, painted, settings.strength)
@@ -194,14 +205,6 @@ def _settle(summary: Summary, written: Future[None]) -> None:
 def _fail(summary: Summary, error: InputError) -> None:
     summary.counts[FAILED] += 1
     summary.problems.append(str(error))
-
-
-def _count_kind(summary: Summary, painter: Painter, photo: Photo) -> None:
-    """Tell what is not as usual."""
-    if photo.animated:
-        summary.reasons[ANIMATED] += 1
-    if not painter.fits(*photo.pixels.shape[:2]):
-        summary.reasons[IN_TILES] += 1
 
 
 def find_jobs(inputs: list[Path], out: Path, settings: PaintSettings) -> list[Job]:

@@ -4,9 +4,11 @@ A picture is uint8 RGB H×W×3; a gray picture is uint8 H×W. Pillow reads, beca
 truncated file without a word on the terminal; OpenCV writes and scales, because it is faster.
 """
 
+import contextlib
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -81,17 +83,31 @@ def decode_rgb(data: bytes, path: Path) -> Picture:
     Raises:
         PictureError: empty, truncated, not a picture, or more than `MAX_PIXELS`.
     """
+    with opened(data, path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+@contextlib.contextmanager
+def opened(data: bytes, path: Path | str) -> Iterator[Image.Image]:
+    """A picture file's bytes as Pillow opens them; what goes wrong in the block is told.
+
+    Args:
+        data: the whole file.
+        path: its name, for the error.
+
+    Raises:
+        PictureError: empty, truncated, not a picture, or more than `MAX_PIXELS`.
+    """
     if not data:
         raise PictureError(path, "the file is empty", "remove it or copy it again")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise PictureError(
                     path, f"{image.width}×{image.height} is too large", "scale it down"
                 )
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image)
+            yield image
     except Image.DecompressionBombError as error:
         raise PictureError(path, "the picture is too large", "scale it down") from error
     except BROKEN as error:

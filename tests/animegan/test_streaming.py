@@ -8,8 +8,9 @@ from animegan import streaming
 from animegan.models import GENERATORS
 from animegan.models.norms import InstanceNorm, LayerNorm
 from animegan.scratch import Scratch
-from animegan.streaming import Moments, Streaming
+from animegan.streaming import Streaming
 from animegan.tensors import to_tensor
+from animegan.tracing import Moments
 
 CPU = torch.device("cpu")
 

@@ -10,6 +10,7 @@ from animegan.finish import beside, blend, keep_colours
 from animegan.models import GENERATORS
 from animegan.painter import Painter
 from animegan.photo import decode
+from animegan.scratch import Scratch
 from animegan.stylize import PIPE, PaintSettings, stylize
 from animeprep.errors import InputError, UsageError
 from animeprep.files import write_atomic
@@ -139,6 +140,30 @@ def test_what_does_not_fit_whole_is_painted_in_tiles_and_counted(tmp_path, paint
     summary = stylize([tmp_path / "photo.png"], tmp_path / "out", paints)
     assert summary.counts == {"made": 1}
     assert summary.reasons == {"in tiles": 1}
+
+
+def test_a_fall_back_to_tiles_is_said(tmp_path, paints, monkeypatch):
+    write_png(tmp_path / "photo.png", noise(16, 16))
+
+    def full(_photo):
+        monkeypatch.undo()
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(paints.generator, "forward", full)
+    summary = stylize([tmp_path / "photo.png"], tmp_path / "out", paints)
+    assert summary.counts == {"made": 1}
+    assert summary.reasons == {"in tiles": 1}
+
+
+def test_a_picture_without_room_is_named_and_the_others_go_on(tmp_path, paints, monkeypatch):
+    for name, side in (("large", 64), ("small", 16)):
+        write_png(tmp_path / "photos" / f"{name}.png", noise(side, side))
+    room = 32 * 32 * paints.generator.bytes_per_pixel
+    monkeypatch.setattr(painter, "free_memory", lambda _device: room)
+    monkeypatch.setattr(painter, "Scratch", lambda _memory, device: Scratch(0, device, disk=0))
+    summary = stylize([tmp_path / "photos"], tmp_path / "out", paints)
+    assert summary.counts == {"made": 1, "failed": 1}
+    assert "large.png: 64×64: there is not enough memory" in summary.problems[0]
 
 
 def test_what_a_format_cannot_hold_fails_alone(tmp_path, paints, monkeypatch):
