@@ -11,23 +11,14 @@ from animegan import state
 from animegan.checkpoint import load_generator, read_header
 from animegan.data import Batches, find_sets
 from animegan.errors import CheckpointError
-from animegan.models import DISCRIMINATORS, GENERATORS
+from animegan.models import GENERATORS
 from animegan.recipes import Recipe
 from animegan.trainer import Trainer
 from animeprep.errors import OutputError
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 RECIPE = Recipe(init="scratch", init_epochs=0, batch=1, size=32, ema=0.9, colour=50)
-
-
-class Tiny(nn.Sequential):
-    """A generator for tests that are not about networks."""
-
-    multiple_of = 1
-    bytes_per_pixel = 100
-
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
 
 
 class FullDisk:
@@ -45,14 +36,6 @@ class FullDisk:
     def write(self, data):
         self.file.write(data[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny_networks():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(GENERATORS, "animegan", Tiny)
-        patch.setitem(DISCRIMINATORS, "animegan", lambda: nn.Conv2d(3, 1, 4, 4))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +123,8 @@ def test_length_and_how_a_step_is_computed_may_change(tmp_path, train):
 
 def test_a_state_of_another_network_is_refused(tmp_path, train, monkeypatch):
     state.save(train(0), tmp_path, "sets")
-    monkeypatch.setitem(GENERATORS, "animegan", lambda: nn.Sequential(Tiny()))
+    tiny = GENERATORS["animegan"]
+    monkeypatch.setitem(GENERATORS, "animegan", lambda: nn.Sequential(tiny()))
     with pytest.raises(CheckpointError, match="another network"):
         state.resume(train(0), tmp_path, "sets")
 

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from animegan import gallery, train_cli
 from animegan.balance import Balanced
 from animegan.measures import Interval
-from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.recipes import Scaled, make_recipe
 from animegan.run import read_lines
 from animegan.sweep import STEPS
@@ -20,16 +18,6 @@ from animeprep.folders import Summary
 from animeprep.images import read_rgb
 
 TINY = ["--batch", "2", "--size", "32", "--init", "scratch", "--init-epochs", "0", "--steps", "1"]
-
-
-class TinyGenerator(nn.Sequential):
-    """A generator for tests that are not about networks."""
-
-    multiple_of = 1
-    bytes_per_pixel = 100
-
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
 
 
 class StandInJudge:
@@ -42,11 +30,9 @@ class StandInJudge:
 
 
 @pytest.fixture
-def workdir(small_dataset, monkeypatch):
+def workdir(small_dataset, tiny_networks, monkeypatch):
     monkeypatch.chdir(small_dataset.root.parent)
     monkeypatch.setattr(gallery, "Judge", StandInJudge)
-    monkeypatch.setitem(GENERATORS, "animegan", TinyGenerator)
-    monkeypatch.setitem(DISCRIMINATORS, "animegan", lambda: nn.Conv2d(3, 1, 4, 4))
     return small_dataset.root.parent
 
 

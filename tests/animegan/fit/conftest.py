@@ -9,7 +9,6 @@ from animegan import gallery
 from animegan.data import find_sets
 from animegan.fit import fit, plan
 from animegan.measures import Interval
-from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.recipes import Recipe
 from animegan.run import read_lines
 from animegan.trainer import Trainer
@@ -38,16 +37,6 @@ RECIPE = Recipe(
 #: What must not differ; wall-clock figures do.
 COMPARED = ("checkpoints", "generator.safetensors", "best.safetensors", "log.jsonl",
             "metrics.jsonl", "recipe.json", "samples")  # fmt: skip
-
-
-class Tiny(nn.Sequential):
-    """A generator for tests that are not about networks."""
-
-    multiple_of = 1
-    bytes_per_pixel = 100
-
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh())
 
 
 class StandInJudge:
@@ -82,12 +71,6 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(gallery, "Judge", StandInJudge)
     monkeypatch.setattr(gallery, "choose", middle)
     monkeypatch.setattr(gallery, "alarms", lambda _lines: [])
-
-
-@pytest.fixture
-def tiny_networks(monkeypatch):
-    monkeypatch.setitem(GENERATORS, "animegan", Tiny)
-    monkeypatch.setitem(DISCRIMINATORS, "animegan", lambda: nn.Conv2d(3, 1, 4, 4))
 
 
 @pytest.fixture
