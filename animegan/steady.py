@@ -1,0 +1,119 @@
+"""A generator whose norms are given their statistics, the same for all pictures of a shot.
+
+Norms that look at each picture make films flicker: what moves in on one side changes what stays on
+the other. Here the statistics are averaged over some pictures of a shot, and then constant.
+
+What is given is one tensor, 2×K: scale and shift of each of the K channels of all norms, in the
+order of `Module.modules`. With mean μ and variance σ² of a channel, and the norm's own γ and β:
+scale = γ / √(σ² + ε), shift = β - μ · scale.
+"""
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from animegan.models.blocks import Generator
+from animegan.models.norms import InstanceNorm, LayerNorm
+
+
+class Given(nn.Module):
+    """What stands in a norm's place.
+
+    Attributes:
+        scale, shift: 1×C×1×1.
+    """
+
+    def __init__(self, norm: InstanceNorm | LayerNorm) -> None:
+        super().__init__()
+        self.scale: Tensor
+        self.shift: Tensor
+        for name, value in (("scale", norm.weight), ("shift", norm.bias)):
+            self.register_buffer(name, value.detach().view(1, -1, 1, 1).clone())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """N×C×H×W → N×C×H×W."""
+        return torch.addcmul(self.shift, features, self.scale)
+
+
+class Steady(nn.Module):
+    """G with given norms; its weights are shared with the generator's.
+
+    Args:
+        generator: G, in evaluation mode.
+
+    Attributes:
+        generator: its copy.
+        channels: of each norm.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        shared = {id(parameter): parameter for parameter in generator.parameters()}
+        self.generator = copy.deepcopy(generator, shared)
+        self._givens: list[Given] = []
+        for name, module in list(self.generator.named_modules()):
+            if isinstance(module, InstanceNorm | LayerNorm):
+                self._givens.append(Given(module))
+                self.generator.set_submodule(name, self._givens[-1])
+        self.channels = [given.scale.shape[1] for given in self._givens]
+
+    def give(self, norms: Tensor) -> None:
+        """Take scale and shift of all norms, 2×K on its device."""
+        parts = norms.view(2, 1, -1, 1, 1).split(self.channels, dim=2)
+        for given, (scale, shift) in zip(self._givens, parts, strict=True):
+            given.scale, given.shift = scale, shift
+
+    def forward(self, photo: Tensor, norms: Tensor) -> Tensor:
+        """N×3×H×W in [-1, 1], and 2×K → N×3×H×W."""
+        self.give(norms)
+        painted: Tensor = self.generator(photo)
+        return painted
+
+
+def survey(generator: nn.Module, photos: Iterable[Tensor]) -> Tensor:
+    """The norms of a shot: each statistic averaged over pictures, painted as single ones are.
+
+    Args:
+        generator: G, in evaluation mode.
+        photos: some pictures of the shot, at least one; 1×3×H×W in [-1, 1] on G's device.
+
+    Returns:
+        2×K float32 on G's device.
+    """
+    norms = [m for m in generator.modules() if isinstance(m, InstanceNorm | LayerNorm)]
+    sums = [torch.zeros(2, len(norm.weight), dtype=torch.float64) for norm in norms]
+
+    def note(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+        sums[norms.index(norm)] += _statistics(norm, inputs[0])  # type: ignore[arg-type]
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    count = 0
+    try:
+        with torch.inference_mode():
+            for count, photo in enumerate(photos, 1):  # noqa: B007 - counts what an iterator gives
+                generator(photo)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    given = [_given(norm, total / count) for norm, total in zip(norms, sums, strict=True)]
+    return torch.cat(given, dim=1).to(next(generator.parameters()))
+
+
+def _statistics(norm: InstanceNorm | LayerNorm, features: Tensor) -> Tensor:
+    """Mean and variance of each channel of one picture's features, 2×C float64."""
+    values = features[0].float().permute(1, 2, 0).flatten(0, 1)
+    mean = values.mean(0)
+    variance = (values - mean).square_().mean(0).double().cpu()
+    mean = mean.double().cpu()
+    if isinstance(norm, LayerNorm):
+        variance = (variance + (mean - mean.mean()).square()).mean().expand_as(mean)
+        mean = mean.mean().expand_as(mean)
+    return torch.stack([mean, variance])
+
+
+def _given(norm: InstanceNorm | LayerNorm, statistics: Tensor) -> Tensor:
+    mean, variance = statistics
+    scale = norm.weight.detach().double().cpu() / (variance + norm.epsilon).sqrt()
+    return torch.stack([scale, norm.bias.detach().double().cpu() - mean * scale])
