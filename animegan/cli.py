@@ -9,10 +9,11 @@ import click
 from animegan.blend import blend as mix
 from animegan.device import pick_device
 from animegan.export import export as write_export
+from animegan.films.settings import FilmSettings, How
+from animegan.inputs import paint
 from animegan.models import GENERATORS
 from animegan.painter import Painter, find_model
 from animegan.stylize import PIPE, PaintSettings
-from animegan.stylize import stylize as stylize_pictures
 from animeprep.errors import InputError
 from animeprep.folders import MADE, Summary
 from animeprep.options import (
@@ -43,7 +44,9 @@ _NETWORK = click.option(
 )
 
 
-@click.command(epilog="Example: animeprep stylize photo.jpg -o painted.png")
+@click.command(
+    epilog="Examples: animeprep stylize photo.jpg -o painted.png; animeprep stylize a.mkv -o b.mp4"
+)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=PATH)
 @click.option(
     "-o",
@@ -51,11 +54,13 @@ _NETWORK = click.option(
     type=PATH,
     default="painted",
     show_default=True,
-    help="A folder; for a single picture also a file.",
+    help="A folder; for a single picture or film also a file.",
 )
 @_MODEL
 @_NETWORK
 @settings_options(PaintSettings)
+@settings_options(FilmSettings)
+@click.option("--side-by-side", is_flag=True, help="Films: what --compare is for pictures.")
 @_DEVICE
 @DRY_RUN
 @AS_JSON
@@ -67,16 +72,23 @@ def stylize(
     device: str,
     dry_run: bool,
     as_json: bool,
+    side_by_side: bool,
     **settings: Any,
 ) -> int:
-    """Paint pictures and folders of pictures, each at its own size.
+    """Paint pictures, folders of pictures, and films.
 
-    `-` as INPUT reads a picture from standard input, `-o -` writes it to standard output.
+    Pictures keep their size, films their sound, subtitles and times. A film that was stopped goes
+    on where it was. `-` as INPUT reads a picture, or raw video as YUV4MPEG2 or NUT, from standard
+    input; `-o -` writes to standard output.
     """
-    painter = Painter.load(model, device=device, network=network)
-    how = make_settings(PaintSettings, settings)
-    done = stylize_pictures(list(inputs), out, painter, how, dry_run=dry_run)
-    return tell([done], as_json=as_json, to_stderr=out == PIPE)
+    settings["compare"] |= side_by_side
+    film = make_settings(
+        FilmSettings, {name: settings.pop(name) for name in FilmSettings.model_fields}
+    )
+    pictures = make_settings(PaintSettings, settings)
+    how = How(Painter.load(model, device=device, network=network), pictures, film)
+    done = paint(list(inputs), out, how, dry_run=dry_run)
+    return tell(done, as_json=as_json, to_stderr=out == PIPE)
 
 
 @click.command(epilog="Example: animeprep blend runs/hayao runs/shinkai 0.4 -o mixed.safetensors")

@@ -6,11 +6,14 @@
 (30, 50, 3)
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from animegan.checkpoint import load_generator
 from animegan.device import free_memory, is_out_of_memory, pick_device
@@ -19,6 +22,7 @@ from animegan.memory import keep_freed_memory
 from animegan.models.blocks import Generator
 from animegan.public.tensorflow import index_of
 from animegan.scratch import Scratch
+from animegan.steady import Steady, survey
 from animegan.streaming import TILE, Streaming
 from animegan.tensors import Pixels, place, to_picture, to_tensor
 
@@ -103,6 +107,13 @@ class Painter:
         """What paints: the file, the network, and the step of its training, as far as known."""
         return dict(self._described)
 
+    def digest(self) -> str:
+        """Sixty-four hexadecimal digits that change with anything that changes its paintings."""
+        digest = hashlib.sha256(f"{type(self.generator).__name__} {self.device.type}".encode())
+        for name, values in sorted(self.generator.state_dict().items()):
+            digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
     def fits(self, height: int, width: int) -> bool:
         """Whether a picture of that size can be painted whole in the memory there is."""
         needed = height * width * self.generator.bytes_per_pixel
@@ -112,6 +123,7 @@ class Painter:
         self,
         picture: Pixels,
         *,
+        norms: Tensor | None = None,
         in_tiles: bool | None = None,
         advance: Callable[[float], None] | None = None,
     ) -> Pixels:
@@ -119,6 +131,7 @@ class Painter:
 
         Args:
             picture: uint8 or uint16 RGB H×W×3 of any size.
+            norms: of the shot that it is from, by `survey`; by default its own.
             in_tiles: paint it in tiles, which takes less memory, two to three times as long, and
                 gives the same to rounding; by default where it does not fit whole.
             advance: told the share that is done, 0 to 1, of a painting in tiles.
@@ -133,10 +146,28 @@ class Painter:
         padded = self._pad(picture)
         if in_tiles is None:
             in_tiles = not self.fits(*padded.shape[:2])
-        painted = None if in_tiles else self._whole(padded)
+        painted = None if in_tiles else self._whole(padded, norms)
         if painted is None:
-            painted = self._tiles(padded, advance)
+            painted = self._tiles(padded, norms, advance)
         return painted[:height, :width]
+
+    def survey(self, pictures: Iterable[Pixels]) -> Tensor:
+        """The norms for all pictures of a shot, from some of them: see `steady`.
+
+        Args:
+            pictures: uint8 or uint16 RGB H×W×3.
+
+        Raises:
+            PaintingError: a picture does not fit into memory whole.
+        """
+        return survey(self.generator, (self._on_device(self._pad(one)) for one in pictures))
+
+    @cached_property
+    def _steady(self) -> Steady:
+        return Steady(self.generator)
+
+    def _on_device(self, picture: Pixels) -> Tensor:
+        return to_tensor(picture).to(self.device, memory_format=torch.channels_last)
 
     def _pad(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
@@ -147,12 +178,13 @@ class Painter:
         right += multiple * (width + right < 2 * multiple)
         return np.pad(picture, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
 
-    def _whole(self, picture: Pixels) -> Pixels | None:
+    def _whole(self, picture: Pixels, norms: Tensor | None) -> Pixels | None:
         """None where memory runs out after all."""
         try:
-            photo = to_tensor(picture).to(self.device, memory_format=torch.channels_last)
+            photo = self._on_device(picture)
             with torch.inference_mode():
-                return to_picture(self.generator(photo), picture.dtype)
+                painted = self.generator(photo) if norms is None else self._steady(photo, norms)
+                return to_picture(painted, picture.dtype)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -160,14 +192,20 @@ class Painter:
             torch.cuda.empty_cache()
         return None
 
-    def _tiles(self, picture: Pixels, advance: Callable[[float], None] | None) -> Pixels:
+    def _tiles(
+        self, picture: Pixels, norms: Tensor | None, advance: Callable[[float], None] | None
+    ) -> Pixels:
+        generator = self.generator
+        if norms is not None:
+            self._steady.give(norms)
+            generator = self._steady.generator
         height, width = picture.shape[:2]
         free, side = free_memory(self.device), TILE
         while side > 64 and side**2 * self.generator.bytes_per_pixel > (1 - _KEPT) * free:
             side //= 2
         scratch = Scratch(int(_KEPT * free), self.device)
         try:
-            return Streaming(self.generator, self.device, side).paint(picture, scratch, advance)
+            return Streaming(generator, self.device, side).paint(picture, scratch, advance)
         except (RuntimeError, MemoryError, OSError) as error:
             if not is_out_of_memory(error) and not isinstance(error, OSError):
                 raise

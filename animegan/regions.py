@@ -21,6 +21,7 @@ from animegan.models.resampling import (
     Shrink,
     ShrinkLegacy,
 )
+from animegan.steady import Given
 
 
 class Span(NamedTuple):
@@ -295,6 +296,7 @@ _OPERATIONS: dict[type[nn.Module], Callable[[Any], Operation]] = {
     nn.ReLU: Pointwise,
     nn.Tanh: Pointwise,
     nn.Identity: Pointwise,
+    Given: Pointwise,
 }
 
 

@@ -214,7 +214,7 @@ def find_jobs(inputs: list[Path], out: Path, settings: PaintSettings) -> list[Jo
         InputError: an input is missing or empty, or a target would overwrite its source.
         UsageError: one file for several pictures.
     """
-    found = [pair for path in inputs for pair in _inside(path, out)]
+    found = [pair for path in expanded(inputs) for pair in _inside(path, out)]
     if out == PIPE or out.suffix.lower() in _SAME:
         if len(inputs) != 1 or len(found) != 1 or inputs[0].is_dir():
             raise UsageError(f"{out} is one file; name a folder for several pictures")
@@ -228,6 +228,23 @@ def find_jobs(inputs: list[Path], out: Path, settings: PaintSettings) -> list[Jo
         taken.add(target)
         jobs.append(_checked(Job(source, target)))
     return jobs
+
+
+def expanded(inputs: Iterable[Path]) -> list[Path]:
+    """Inputs with the files that match in place of patterns.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    found: list[Path] = []
+    for path in inputs:
+        matching = [path]
+        if path != PIPE and not path.exists():
+            matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        if not matching:
+            raise InputError(path, "there is no such file", "check the name")
+        found += matching
+    return found
 
 
 def _checked(job: Job) -> Job:
@@ -248,14 +265,8 @@ def _inside(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
         yield path, Path("painted.png")
     elif path.is_dir():
         yield from _in_folder(path, out)
-    elif path.exists():
-        yield path, Path(path.name)
     else:
-        matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-        if not matching:
-            raise InputError(path, "there is no such file", "check the name")
-        for one in matching:
-            yield from _inside(one, out)
+        yield path, Path(path.name)
 
 
 def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, Path]]:

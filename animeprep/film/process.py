@@ -14,6 +14,7 @@ from animeprep.film.decode import DECODING, Decoding, FilmPicture
 from animeprep.film.packets import parts, work
 from animeprep.film.sampling import SELECTION, Selection, indexes, positions
 from animeprep.film.source import Film, FilmSettings
+from animeprep.film.streams import CONTENTS, Contents
 from animeprep.film.team import Team, Tick, prepare_workers, sensible
 from animeprep.film.worker import pack, unpack
 
@@ -64,6 +65,7 @@ def pictures(
     selection: Selection,
     *,
     skip: frozenset[int] = frozenset(),
+    in_order: bool = False,
     decoding: Decoding | None = None,
     tick: Tick = lambda _: None,
 ) -> Iterator[FilmPicture]:
@@ -76,6 +78,7 @@ def pictures(
         film: from `probe`.
         selection: which pictures.
         skip: indexes that the caller has: they come without pixels.
+        in_order: decode in one process, in the order in which they are shown.
         decoding: is filled when all is read.
         tick: is told the number of packets read since the last time.
 
@@ -92,7 +95,8 @@ def pictures(
         asked = frozenset(selection.only or ())
         mask = positions(film.packets, wanted)
         effort = float(work(film.packets, mask).sum())
-        split = parts(film.packets, mask, min(cores(), MAX_PROCESSES, 1 + int(effort / MIN_PART)))
+        processes = min(cores(), MAX_PROCESSES, 1 + int(effort / MIN_PART))
+        split = [None] if in_order else parts(film.packets, mask, processes)
     header, blob = pack(film)
     job = {
         "job": "pictures",
@@ -121,20 +125,35 @@ def pictures(
         decoding.pictures = film.pictures
 
 
-def shots(film: Film, tick: Tick = lambda _: None) -> tuple[list[int], int]:
+def shots(
+    film: Film, tick: Tick = lambda _: None, part: tuple[int, int] | None = None
+) -> tuple[list[int], int]:
     """Indexes of the first picture of each shot, and how many pictures there are.
-
-    Decodes the whole film.
 
     Args:
         film: from `probe`.
         tick: is told the number of packets read since the last time.
+        part: indexes of the first picture to look at and of the one after the last, of films that
+            are numbered by timestamps; by default the whole film is decoded.
 
     Raises:
         FilmError: as `pictures`.
     """
     header, blob = pack(film)
-    team = Team(film.path, [({"job": "shots", **header}, blob)], film.settings.patience, tick)
+    job = {"job": "shots", "part": part, **header}
+    team = Team(film.path, [(job, blob)], film.settings.patience, tick)
     answer, _ = team.only_answer()
     with sensible(film.path):
         return [int(begin) for begin in answer["begins"]], int(answer["total"])
+
+
+def contents(film: Film) -> Contents:
+    """What a film holds beside its moving pictures.
+
+    Raises:
+        FilmError: it cannot be read.
+    """
+    job = {"job": "contents", "path": str(film.path)}
+    answer, _ = Team(film.path, [(job, b"")], film.settings.patience, lambda _: None).only_answer()
+    with sensible(film.path):
+        return CONTENTS.validate_python(answer["contents"])

@@ -17,7 +17,8 @@ from av.video.frame import VideoFrame
 from animeprep.film.convert import linked
 from animeprep.film.decode import Decoding, Reading
 from animeprep.film.fields import pulled, undone
-from animeprep.film.packets import everything
+from animeprep.film.packets import everything, whole_groups
+from animeprep.film.sampling import positions
 from animeprep.film.source import Film, moving_pictures, opened
 
 #: Score of a cut, percent.
@@ -27,54 +28,70 @@ BLACK = 40
 _WIDTH = 320
 
 
-def find_shots(film: Film, alive: Callable[[], None]) -> tuple[list[int], int]:
+def find_shots(
+    film: Film, alive: Callable[[], None], part: tuple[int, int] | None = None
+) -> tuple[list[int], int]:
     """Indexes of the first picture of each shot, and how many pictures there are; in this process.
-
-    Decodes the whole film.
 
     Args:
         film: from `probe.examine`.
         alive: is called for each packet that was read.
+        part: indexes of the first picture to look at, which begins a shot then, and of the one
+            after the last; of films that are numbered by timestamps. By default all is decoded.
 
     Raises:
         FilmError: too many undecodable packets in a row.
     """
     packets = film.packets
+    first, end = part or (0, film.pictures)
+    todo = everything(packets)
+    if part:
+        todo = whole_groups(packets, positions(packets, np.arange(first, end)))
     with opened(film.path) as container:
         stream = moving_pictures(container, film.path)
         reading = Reading(container, stream, packets, threaded=True, alive=alive)
-        frames = reading.frames(everything(packets), Decoding())
+        frames = reading.frames(todo, Decoding(), seek=part is not None)
         rate = str(stream.average_rate or 25)
         cuts, total = _cuts(undone(frames, film.fields, film.field_order, rate))
     if not film.by_timestamps:
         return [0, *(ordinal for ordinal, _ in cuts if ordinal)], total
     index_of = {int(packets.pts[at]): index for index, at in enumerate(packets.order)}
-    return [0, *sorted(index_of[pts] for _, pts in cuts if index_of.get(pts))], film.pictures
+    begins = sorted(index_of[pts] for _, pts in cuts if pts in index_of)
+    return [first, *(begin for begin in begins if first < begin < end)], film.pictures
 
 
 def _cuts(frames: Iterator[VideoFrame]) -> tuple[list[tuple[int, int]], int]:
     """(ordinal, timestamp) of all that begin a shot but for the first; the number of pictures."""
     cuts: list[tuple[int, int]] = []
-    count = 0
-    graph: av.filter.Graph | None = None
-    size = (0, 0)
-    after_black = False
+    count, begins = 0, Cuts()
     for count, frame in enumerate(frames, 1):
-        # Pictures of another size are another shot.
-        begins = count > 1 and size != (frame.width, frame.height)
-        if graph is None or begins:
-            size = (frame.width, frame.height)
-            graph = _detector(frame)
         pts = frame.pts or 0
-        graph.push(frame)
-        for seen in pulled(graph):
-            begins |= float(seen.metadata.get("lavfi.scd.score", 0)) >= THRESHOLD
-            is_black = bool(np.percentile(seen.to_ndarray(), 98) < BLACK)
-            begins |= after_black and not is_black
-            after_black = is_black
-        if begins:
+        if begins(frame) and count > 1:
             cuts.append((count - 1, pts))
     return cuts, count
+
+
+class Cuts:
+    """Tells of pictures that come one after the other which begin a shot; the first does."""
+
+    def __init__(self) -> None:
+        self._graph: av.filter.Graph | None = None
+        self._size = (0, 0)
+        self._after_black = False
+
+    def __call__(self, frame: VideoFrame) -> bool:
+        """Whether it begins a shot; pictures of another size are another shot."""
+        begins = self._size != (frame.width, frame.height)
+        if self._graph is None or begins:
+            self._size = (frame.width, frame.height)
+            self._graph = _detector(frame)
+        self._graph.push(frame)
+        for seen in pulled(self._graph):
+            begins |= float(seen.metadata.get("lavfi.scd.score", 0)) >= THRESHOLD
+            is_black = bool(np.percentile(seen.to_ndarray(), 98) < BLACK)
+            begins |= self._after_black and not is_black
+            self._after_black = is_black
+        return begins
 
 
 def _detector(frame: VideoFrame) -> av.filter.Graph:

@@ -173,6 +173,12 @@ class Film:
         return None if seconds is None else round(seconds - self.start, 6)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its pictures upright, with square pixels, bars and all."""
+        height, width = self.height, max(1, round(self.width * self.pixel_aspect))
+        return (width, height) if self.orientation[0] else (height, width)
+
+    @property
     def area(self) -> Box | None:
         """The picture inside letterbox bars, for pictures of the first one's size."""
         return self.areas.get(f"{self.width}x{self.height}")

@@ -25,6 +25,7 @@ from animeprep.film.probe import examine
 from animeprep.film.sampling import SELECTION
 from animeprep.film.shots import find_shots
 from animeprep.film.source import FILM, Film, FilmSettings
+from animeprep.film.streams import CONTENTS, find_contents
 
 #: Signs of life come at least this often, seconds, while packets do.
 HEARTBEAT = 0.2
@@ -118,11 +119,16 @@ def _bytes_of(picture: Picture) -> memoryview:
 
 
 def _shots(job: dict[str, Any], blob: bytearray, alive: Callable[[], None]) -> Iterator[Answer]:
-    begins, total = find_shots(unpack(job, blob), alive)
+    part = tuple(job["part"]) if job["part"] else None
+    begins, total = find_shots(unpack(job, blob), alive, part)
     yield {"begins": begins, "total": total}, b""
 
 
-JOBS = {"probe": _probe, "pictures": _pictures, "shots": _shots}
+def _contents(job: dict[str, Any], _: bytearray, __: Callable[[], None]) -> Iterator[Answer]:
+    yield {"contents": CONTENTS.dump_python(find_contents(Path(job["path"])), mode="json")}, b""
+
+
+JOBS = {"probe": _probe, "pictures": _pictures, "shots": _shots, "contents": _contents}
 
 
 def main() -> None:

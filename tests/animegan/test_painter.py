@@ -176,3 +176,15 @@ def test_public_weights_paint(tmp_path, network):
     generator.load_state_dict(state)
     expected = Painter(generator, CPU).paint(noise(18, 20))
     np.testing.assert_array_equal(loaded.paint(noise(18, 20)), expected)
+
+
+def test_a_picture_of_a_shot_is_painted_whole_and_in_tiles_alike():
+    torch.manual_seed(0)
+    painter = Painter(GENERATORS["animeganv2"]().eval(), CPU)
+    shot = [np.random.default_rng(k).integers(0, 256, (90, 150, 3), np.uint8) for k in range(3)]
+    norms = painter.survey(shot)
+    whole = painter.paint(shot[0], norms=norms, in_tiles=False)
+    in_tiles = painter.paint(shot[0], norms=norms, in_tiles=True)
+    assert np.abs(whole.astype(int) - in_tiles).max() <= 1
+    alone = painter.paint(shot[0], norms=painter.survey(shot[:1]))
+    assert np.abs(painter.paint(shot[0]).astype(int) - alone).max() <= 1
