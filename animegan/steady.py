@@ -61,7 +61,7 @@ class Steady(nn.Module):
 
     def give(self, norms: Tensor) -> None:
         """Take scale and shift of all norms, 2×K on its device."""
-        parts = norms.view(2, 1, -1, 1, 1).split(self.channels, dim=2)
+        parts = norms.view(2, 1, norms.shape[1], 1, 1).split(self.channels, dim=2)
         for given, (scale, shift) in zip(self._givens, parts, strict=True):
             given.scale, given.shift = scale, shift
 
@@ -83,6 +83,8 @@ def survey(generator: nn.Module, photos: Iterable[Tensor]) -> Tensor:
         2×K float32 on G's device.
     """
     norms = [m for m in generator.modules() if isinstance(m, InstanceNorm | LayerNorm)]
+    if not norms:
+        return torch.zeros(2, 0)
     sums = [torch.zeros(2, len(norm.weight), dtype=torch.float64) for norm in norms]
 
     def note(norm: nn.Module, inputs: tuple[Tensor]) -> None:

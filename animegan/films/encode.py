@@ -50,6 +50,7 @@ class Encoder:
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = "rgb24"
         self._stream.codec_context.time_base = Fraction(1, TICKS)
+        self._is_open, self._words = True, b""
 
     def write(self, picture: Picture, seconds: float) -> None:
         """Add a picture, uint8 RGB H×W×3, and when it is shown, in seconds from the file's start.
@@ -57,12 +58,15 @@ class Encoder:
         Raises:
             OutputError: FFmpeg gave up.
         """
+        if not self._is_open:  # PyAV crashes where a closed container is written to
+            raise self._complaint()
         frame = VideoFrame.from_ndarray(picture, "rgb24")
         frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
         try:
             self._container.mux(self._stream.encode(frame))
         except (OSError, av.error.FFmpegError) as error:
-            self.abort()
+            self._let_go()
+            self._process.wait()
             raise self._complaint() from error
 
     def close(self) -> None:
@@ -71,27 +75,36 @@ class Encoder:
         Raises:
             OutputError: FFmpeg could not write it.
         """
-        with contextlib.suppress(OSError, av.error.FFmpegError):
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-        with contextlib.suppress(OSError):
-            self._pipe.close()
-        if self._process.wait():
-            raise self._complaint()
-        self._said.close()
+        if self._is_open:
+            with contextlib.suppress(OSError, av.error.FFmpegError):
+                self._container.mux(self._stream.encode(None))
+            self._let_go()
+        failed = self._process.wait() != 0
+        complaint = self._complaint()
+        if failed:
+            raise complaint
 
     def abort(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError, av.error.FFmpegError):
-            self._container.close()
-        with contextlib.suppress(OSError):
-            self._pipe.close()
+        self._let_go()
+        self._complaint()
+
+    def _let_go(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            for end in (self._container.close, self._pipe.close):
+                with contextlib.suppress(OSError, av.error.FFmpegError):
+                    end()
 
     def _complaint(self) -> OutputError:
-        self._said.seek(0)
-        return complaint(self._out, self._said.read())
+        """What FFmpeg said, when it has ended."""
+        if not self._said.closed:
+            with self._said:
+                self._said.seek(0)
+                self._words = self._said.read()
+        return complaint(self._out, self._words)
 
 
 def run_by(graph: Any) -> list[str]:  # noqa: ANN401 - ffmpeg-python has no types

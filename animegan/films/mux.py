@@ -110,6 +110,8 @@ def join(parts: list[tuple[Path, float]], rest: Rest, target: Path) -> None:
     given = _source(rest.source, rest.cut)
     graph = ffmpeg.output(
         painted["v:0"],
+        # No stream: so that it is an input, for its tags and chapters, though it holds no other.
+        given["d:999?"],
         *(given[str(one.stream.index)] for one in rest.streams),
         str(draft),
         format=CONTAINERS[target.suffix.lower()],
@@ -168,6 +170,8 @@ def marked(comment: str) -> str:
 
 def _tags(rest: Rest, target: Path) -> dict[str, Any]:
     options: dict[str, Any] = {"map_metadata": 1, "map_chapters": 1}
+    if rest.cut.start:
+        options["copypriorss"] = 0  # else sound begins at the key picture before
     if rest.comment:
         options["metadata"] = f"comment={rest.comment}"
     if CONTAINERS[target.suffix.lower()] in {"mp4", "mov"}:

@@ -78,6 +78,6 @@ class Writer:
             while kind is None and self._waiting:
                 self._waiting.popleft().result()
         finally:
-            self._thread.shutdown(cancel_futures=True)
+            self._thread.shutdown()  # what waits may end a part
             if self._encoder is not None:
                 self._encoder.abort()

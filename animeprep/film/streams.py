@@ -75,4 +75,5 @@ def find_contents(path: Path) -> Contents:
                 codec = getattr(stream.codec_context, "name", "") or ""
                 language = stream.metadata.get("language", "")
                 found.append(Stream(stream.index, cast("Kind", kind), codec, language))
-        return Contents(found, container.metadata.get("comment", ""))
+        tags = {name.lower(): text for name, text in container.metadata.items()}
+        return Contents(found, tags.get("comment", ""))
