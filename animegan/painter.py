@@ -7,7 +7,8 @@
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -150,6 +151,22 @@ class Painter:
         if painted is None:
             painted = self._tiles(padded, norms, advance)
         return painted[:height, :width]
+
+    def paint_each(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
+        """Paint one after the other; meanwhile the next one is taken, in a thread.
+
+        Args:
+            pictures: as `paint` takes them; a generator that reads files, say.
+
+        Raises:
+            PaintingError: as `paint`.
+        """
+        source = iter(pictures)
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(next, source, None)
+            while (picture := following.result()) is not None:
+                following = reader.submit(next, source, None)
+                yield self.paint(picture)
 
     def survey(self, pictures: Iterable[Pixels]) -> Tensor:
         """The norms for all pictures of a shot, from some of them: see `steady`.

@@ -11,15 +11,14 @@ from pathlib import Path
 from animegan.films.encode import Encoder
 from animegan.films.formats import CONTAINERS
 from animegan.films.mux import Cut, Rest, carried, join, marked
-from animegan.films.painting import Outcome, paint_parts
+from animegan.films.painting import Outcome, find_parts, paint_parts
 from animegan.films.parts import Parts
-from animegan.films.plan import Part, parts_of, stretch
+from animegan.films.plan import Part, stretch
 from animegan.films.settings import How
 from animegan.films.writer import Writer
 from animeprep.errors import FilmError, InputError
-from animeprep.film import Film, contents, probe, shots
+from animeprep.film import Film, contents, probe
 from animeprep.folders import FAILED, MADE, Summary
-from animeprep.progress import progress
 
 #: Counts: pictures that were painted before, that looked like the one before, that did not come.
 UNCHANGED, REPEATED, LOST = "unchanged", "repeated", "could not be decoded"
@@ -52,13 +51,13 @@ def paint_film(source: Path, target: Path, how: How, *, dry_run: bool = False) -
         raise InputError(source, "would be overwritten", "name another file with -o")
     summary = Summary("stylize", dry_run=dry_run, figures=how.painter.described())
     film = probe(source, more_to_come=not dry_run)
-    first, end = stretch(film, how.film.start, how.film.end)
     if dry_run:
+        first, end = stretch(film, how.film.start, how.film.end)
         summary.counts["to do"] = end - first
         return summary
     found = contents(film)
     streams, others = carried(source, found.streams, CONTAINERS[target.suffix.lower()])
-    parts = _find_parts(film, first, end)
+    parts = find_parts(film, how)
     with Parts.opened(target, _plan(film, how, parts)) as files:
         todo = [part for part in parts if not files.has(part)]
         done = sum(part.end - part.first for part in parts if part not in todo)
@@ -76,15 +75,6 @@ def paint_film(source: Path, target: Path, how: How, *, dry_run: bool = False) -
     if others:
         summary.figures["left out, though .mkv may hold it"] = others
     return summary
-
-
-def _find_parts(film: Film, first: int, end: int) -> list[Part]:
-    """The parts of a stretch, shot by shot."""
-    with progress(f"shots {film.path.name}", len(film.packets)) as advance:
-        part = (first, end) if film.by_timestamps else None
-        begins, total = shots(film, lambda count: advance(by=count), part)
-    end = min(end, total)
-    return parts_of([first, *(begin for begin in begins if first < begin < end)], end)
 
 
 def _plan(film: Film, how: How, parts: list[Part]) -> str:

@@ -188,3 +188,20 @@ def test_a_picture_of_a_shot_is_painted_whole_and_in_tiles_alike():
     assert np.abs(whole.astype(int) - in_tiles).max() <= 1
     alone = painter.paint(shot[0], norms=painter.survey(shot[:1]))
     assert np.abs(painter.paint(shot[0]).astype(int) - alone).max() <= 1
+
+
+def test_pictures_are_painted_one_after_the_other_as_they_are_read():
+    painter = Painter(Identity(), CPU)
+    pictures = [noise(20 + n, 30, n) for n in range(4)]
+
+    def reading():
+        yield from pictures
+        raise OSError("the disk is gone")
+
+    painted = painter.paint_each(reading())
+    for picture in pictures[:3]:
+        assert np.array_equal(next(painted), picture)
+    assert np.array_equal(next(painted), pictures[3])
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(painted)
+    assert list(painter.paint_each([])) == []
