@@ -81,3 +81,4 @@ class Writer:
             self._thread.shutdown()  # what waits may end a part
             if self._encoder is not None:
                 self._encoder.abort()
+                self._parts.draft.unlink(missing_ok=True)

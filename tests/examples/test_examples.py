@@ -62,6 +62,17 @@ def test_painting_takes_three_lines(tmp_path, monkeypatch, capsys):
     assert "whole" in capsys.readouterr().out
 
 
+def test_a_film_is_painted_from_python(tmp_path, monkeypatch, write_film, scene):
+    paint_film = load("paint_film", monkeypatch)
+    film = write_film(tmp_path / "a.mkv", [scene(seed, 48, 64) for seed in range(3)])
+    model = EXAMPLES.parent / "animegan" / "assets" / "animeganv2_lite_init.safetensors"
+    monkeypatch.setattr(sys, "argv", ["paint_film.py", str(film), str(tmp_path), str(model)])
+    paint_film.main()
+    names = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert names == ["000.000.png", "000.040.png", "000.080.png"]
+    assert read_rgb(tmp_path / names[0]).shape == (48, 64, 3)
+
+
 @pytest.mark.slow
 def test_the_film_is_what_the_demo_ships(tmp_path, monkeypatch):
     make_film = load("make_film", monkeypatch)
