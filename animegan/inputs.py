@@ -1,6 +1,7 @@
 """What `stylize` is given: pictures, folders, films, pipes; each goes its own way."""
 
 import io
+import mimetypes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,15 +39,23 @@ def paint(inputs: list[Path], out: Path, how: How, *, dry_run: bool = False) -> 
     found = expanded(inputs)
     films = [path for path in found if is_film(path, out)]
     pictures = [path for path in found if path not in films]
-    if pictures and out.suffix.lower() in CONTAINERS:
-        raise UsageError(f"{out} is a film, and {pictures[0]} is none")
-    if how.film.preview and not films:
-        raise UsageError("--preview is for films; there is none among these")
+    _check(pictures, films, out, how)
     jobs = film_jobs(films, out, how.settings.suffix)
     if pictures:
         yield stylize(pictures, out, how.painter, how.settings, dry_run=dry_run)
     for job in jobs:
         yield _film(job, how, dry_run=dry_run)
+
+
+def _check(pictures: list[Path], films: list[Path], out: Path, how: How) -> None:
+    """Raise UsageError where the output does not go with the inputs."""
+    if pictures and out.suffix.lower() in CONTAINERS:
+        raise UsageError(f"{out} is a film, and {pictures[0]} is none")
+    if how.film.preview and not films:
+        raise UsageError("--preview is for films; there is none among these")
+    is_film = (mimetypes.guess_type(out.name)[0] or "").startswith("video/")
+    if films and is_film and out.suffix.lower() not in CONTAINERS:
+        raise UsageError(f"{out}: painted films end in {', '.join(CONTAINERS)}")
 
 
 def _head() -> bytes:

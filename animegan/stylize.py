@@ -278,6 +278,6 @@ def _in_folder(folder: Path, out: Path) -> Iterator[tuple[Path, Path]]:
         if paintings == folder.resolve() or not picture.resolve().is_relative_to(paintings)
     ]
     if not found:
-        raise InputError(folder, "there are no pictures in this folder", "name another")
+        raise InputError(folder, "there are no pictures in this folder", "films are named singly")
     for picture in found:
         yield picture, picture.relative_to(folder)

@@ -35,7 +35,7 @@ VERBS = {
     "export-set": ("animeprep.set_cli:export_set", "Write the sets for another trainer."),
     "import-set": ("animeprep.set_cli:import_set", "Take pictures of another trainer's set."),
     "train": ("animegan.train_cli:train", "Train AnimeGAN, v2 or CartoonGAN on the dataset."),
-    "stylize": ("animegan.cli:stylize", "Paint pictures and folders of pictures."),
+    "stylize": ("animegan.cli:stylize", "Paint pictures, folders of pictures, and films."),
     "export": ("animegan.cli:export", "Write a generator as ONNX, OpenVINO or safetensors."),
     "blend": ("animegan.cli:blend", "Mix two generators into one."),
     "evaluate": ("animegan.cli:evaluate", "Measure how anime any method's pictures look."),

@@ -57,6 +57,8 @@ def test_what_does_not_go_together(tmp_path, film, scene, how):
         list(paint([tmp_path / "photo.png"], tmp_path / "out", how(film={"preview": 2})))
     with pytest.raises(UsageError, match=r"out\.mp4 is a film, and .* is none"):
         list(paint([tmp_path], tmp_path / "out.mp4", how()))
+    with pytest.raises(UsageError, match=r"out\.avi: painted films end in \.mp4"):
+        list(paint([film], tmp_path / "out.avi", how()))
 
 
 def test_a_preview_is_a_sheet_of_pictures_and_paintings(film, tmp_path, how, read_number):
