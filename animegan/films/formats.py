@@ -25,12 +25,14 @@ class Codec:
         pixels: FFmpeg's name of the format of pixels.
         crf: quality by default, the lower the better; None where there is no such scale.
         options: others of the encoder.
+        tag: what MP4 and MOV call it; empty for FFmpeg's choice.
     """
 
     encoder: str
     pixels: str
     crf: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    tag: str = ""
 
     @property
     def is_rgb(self) -> bool:
@@ -40,7 +42,8 @@ class Codec:
 
 CODECS = {
     "h264": Codec("libx264", "yuv420p", 17),
-    "hevc": Codec("libx265", "yuv420p", 19, {"x265-params": "log-level=error"}),
+    # Apple's players know only hvc1 of the two names of HEVC.
+    "hevc": Codec("libx265", "yuv420p", 19, {"x265-params": "log-level=error"}, "hvc1"),
     "av1": Codec("libsvtav1", "yuv420p", 26, {"preset": 6}),
     "vp9": Codec("libvpx-vp9", "yuv420p", 24, {"b:v": 0, "cpu-used": 3, "row-mt": 1}),
     "prores": Codec("prores_ks", "yuv422p10le", None, {"profile:v": 3}),

@@ -15,7 +15,7 @@ from typing import Any
 import ffmpeg
 
 from animegan.films.encode import complaint, run_by
-from animegan.films.formats import CONTAINERS
+from animegan.films.formats import CONTAINERS, Codec
 from animegan.xmp import DIGITAL_SOURCE_TYPE
 from animeprep.files import writing
 from animeprep.film import Stream
@@ -79,12 +79,14 @@ class Rest:
         cut: the stretch of it.
         streams: of the source, from `carried`.
         comment: a tag to write in place of the source's; empty to leave it.
+        codec: of the painted pictures.
     """
 
     source: Path
     cut: Cut
     streams: list[Carried]
-    comment: str = ""
+    comment: str
+    codec: Codec
 
 
 def join(parts: list[tuple[Path, float]], rest: Rest, target: Path) -> None:
@@ -176,4 +178,6 @@ def _tags(rest: Rest, target: Path) -> dict[str, Any]:
         options["metadata"] = f"comment={rest.comment}"
     if CONTAINERS[target.suffix.lower()] in {"mp4", "mov"}:
         options["movflags"] = "+faststart"
+        if rest.codec.tag:
+            options["tag:v:0"] = rest.codec.tag
     return options

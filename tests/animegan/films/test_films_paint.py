@@ -219,6 +219,7 @@ def test_codecs(tmp_path, write_film, scene, how, codec, name):
     with av.open(str(tmp_path / name)) as container:
         stream = container.streams.video[0]
         assert stream.codec_context.codec.canonical_name == codec
+        assert codec != "hevc" or stream.codec_context.codec_tag == "hvc1"
         found = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(found) == 6
     error = 255 - drawing.astype(float) - found[0]
