@@ -5,6 +5,7 @@ Parts lie in a folder beside the film until it is whole; what is there is not pa
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,14 @@ from animeprep.folders import FAILED, MADE, Summary
 UNCHANGED, REPEATED, LOST = "unchanged", "repeated", "could not be decoded"
 
 
-def paint_film(source: Path, target: Path, how: How, *, dry_run: bool = False) -> Summary:
+def paint_film(
+    source: Path,
+    target: Path,
+    how: How,
+    *,
+    dry_run: bool = False,
+    advance: Callable[[float], None] = lambda _share: None,
+) -> Summary:
     """Paint a film: its pictures, with all that the file has beside them.
 
     What a killed run left in `TARGET.parts/` is gone on with.
@@ -34,6 +42,8 @@ def paint_film(source: Path, target: Path, how: How, *, dry_run: bool = False) -
         target: a file whose suffix is one of `CONTAINERS`.
         how: to paint it.
         dry_run: count only.
+        advance: told the share of the pictures that is painted, 0 to 1; what it raises ends the
+            painting, which can be gone on with.
 
     Returns:
         Counts of pictures. Where the film breaks off, that is a problem, and what came before is
@@ -63,7 +73,7 @@ def paint_film(source: Path, target: Path, how: How, *, dry_run: bool = False) -
         done = sum(part.end - part.first for part in parts if part not in todo)
         summary.counts += Counter({UNCHANGED: done})
         with Writer(files, partial(Encoder, codec=codec, crf=how.film.crf)) as writer:
-            _tell(summary, paint_parts(film, how, todo, writer))
+            _tell(summary, paint_parts(film, how, todo, writer, advance))
         listed = files.listed(how.film.start or 0.0)
         if not listed:
             raise FilmError(source, "none of its pictures could be decoded", "check that it plays")

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,7 +89,13 @@ def paint_pictures(source: Path, how: How) -> Iterator[Painted]:
         raise painter.problem
 
 
-def paint_parts(film: Film, how: How, parts: list[Part], writer: Writer) -> Outcome:
+def paint_parts(
+    film: Film,
+    how: How,
+    parts: list[Part],
+    writer: Writer,
+    advance: Callable[[float], None],
+) -> Outcome:
     """Paint parts of a film, in order, and write them.
 
     Args:
@@ -97,6 +103,7 @@ def paint_parts(film: Film, how: How, parts: list[Part], writer: Writer) -> Outc
         how: to paint it.
         parts: which.
         writer: encodes what is painted; open.
+        advance: told the share that is painted, 0 to 1.
 
     Raises:
         OutputError: a part could not be written.
@@ -107,13 +114,14 @@ def paint_parts(film: Film, how: How, parts: list[Part], writer: Writer) -> Outc
     finish = painter.canvas.finished
     with (
         contextlib.closing(painter.paint(parts)) as found,
-        progress(f"stylize {film.path.name}", wanted) as advance,
+        progress(f"stylize {film.path.name}", wanted) as show,
     ):
         for part, group in itertools.groupby(found, lambda one: one.part):
             for _, seconds, picture, painting in group:
                 writer.add(seconds, partial(finish, picture, painting, how.settings))
                 made += 1
-                advance(f"{made / (time.perf_counter() - begun):.2f} pictures/s")
+                show(f"{made / (time.perf_counter() - begun):.2f} pictures/s")
+                advance(made / wanted)
             writer.end(part)
     lost = 0 if painter.problem else wanted - made
     speed = made / (time.perf_counter() - begun)

@@ -28,7 +28,9 @@ def test_every_picture_is_painted_once_and_shown_at_its_time(
     film, tmp_path, how, shown, numbers_in
 ):
     out = tmp_path / "out.mkv"
-    summary = paint_film(film, out, how())
+    shares: list[float] = []
+    summary = paint_film(film, out, how(), advance=shares.append)
+    assert shares == [n / 30 for n in range(1, 31)]
     found = shown(out)
     assert numbers_in(out) == list(range(30))
     assert [time for time, _ in found] == [40 * n for n in range(30)]
