@@ -78,6 +78,7 @@ class Rest:
         source: the film that was painted: its sound, chapters, tags.
         cut: the stretch of it.
         streams: of the source, from `carried`.
+        gap: seconds between its pictures, on average.
         comment: a tag to write in place of the source's; empty to leave it.
         codec: of the painted pictures.
     """
@@ -85,6 +86,7 @@ class Rest:
     source: Path
     cut: Cut
     streams: list[Carried]
+    gap: float
     comment: str
     codec: Codec
 
@@ -117,7 +119,8 @@ def join(parts: list[tuple[Path, float]], rest: Rest, target: Path) -> None:
         *(given[str(one.stream.index)] for one in rest.streams),
         str(draft),
         format=CONTAINERS[target.suffix.lower()],
-        **{"c:v:0": "copy"},
+        # How long the last picture is shown would be a guess, and with it the film's rate.
+        **{"c:v:0": "copy", "bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={rest.gap:.9f}/TB"},
         **_codecs(rest.streams, 1),
         **_tags(rest, target),
     )

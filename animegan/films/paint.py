@@ -79,7 +79,8 @@ def paint_film(
             raise FilmError(source, "none of its pictures could be decoded", "check that it plays")
         comment = marked(found.comment) if how.settings.mark else ""
         cut = Cut(how.film.start or 0.0, how.film.end)
-        join(listed, Rest(source, cut, streams, comment, codec), target)
+        gap = 1 / (film.rate or 25)
+        join(listed, Rest(source, cut, streams, gap, comment, codec), target)
         files.remove()
     summary.figures |= {"to": str(target), "shots": len({part.shot for part in parts})}
     if others:
