@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from animegan.backends.wish import Backend, Precision
 from animegan.blend import blend as mix
 from animegan.device import pick_device
 from animegan.export import export as write_export
@@ -41,6 +42,20 @@ _NETWORK = click.option(
     type=click.Choice(list(GENERATORS)),
     help="Build this network in place of the one that the file suggests.",
 )
+_BACKEND = click.option(
+    "--backend",
+    type=click.Choice(get_args(Backend)),
+    default="auto",
+    show_default=True,
+    help="What computes; the last two on CPUs, with extras `onnx` and `openvino`.",
+)
+_PRECISION = click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="auto",
+    show_default=True,
+    help="How finely to compute; auto is fp16 on CUDA, else fp32.",
+)
 
 
 @click.command(epilog="Example: animeprep stylize photo.jpg -o painted.png")
@@ -57,6 +72,8 @@ _NETWORK = click.option(
 @_NETWORK
 @settings_options(PaintSettings)
 @_DEVICE
+@_BACKEND
+@_PRECISION
 @DRY_RUN
 @AS_JSON
 def stylize(
@@ -65,6 +82,8 @@ def stylize(
     model: Path | None,
     network: str | None,
     device: str,
+    backend: Backend,
+    precision: Precision,
     dry_run: bool,
     as_json: bool,
     **settings: Any,
@@ -73,7 +92,9 @@ def stylize(
 
     `-` as INPUT reads a picture from standard input, `-o -` writes it to standard output.
     """
-    painter = Painter.load(model, device=device, network=network)
+    painter = Painter.load(
+        model, device=device, network=network, backend=backend, precision=precision
+    )
     how = make_settings(PaintSettings, settings)
     done = stylize_pictures(list(inputs), out, painter, how, dry_run=dry_run)
     return tell([done], as_json=as_json, to_stderr=out == PIPE)

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from animegan.backends import MANY, Engine, choose
+from animegan.backends.alike import real_photo
+from animegan.backends.wish import Backend, Precision, Wish
 from animegan.checkpoint import load_generator
 from animegan.device import free_memory, is_out_of_memory, pick_device
 from animegan.errors import CheckpointError, PaintingError
@@ -19,6 +22,7 @@ from animegan.memory import keep_freed_memory
 from animegan.models.blocks import Generator
 from animegan.public.tensorflow import index_of
 from animegan.scratch import Scratch
+from animegan.steady import Steady, survey
 from animegan.streaming import TILE, Streaming
 from animegan.tensors import Pixels, place, to_picture, to_tensor
 
@@ -29,6 +33,8 @@ GENERATOR_FILE = "generator.safetensors"
 
 #: Shares of the free memory: for a whole picture, and for what is kept between passes over tiles.
 _WHOLE, _KEPT = 0.8, 0.5
+
+_PLAIN = Wish("torch", "fp32")
 
 
 def find_model(model: Path | None) -> Path:
@@ -63,22 +69,31 @@ class Painter:
         generator: G; its `multiple_of` says what H and W must be multiples of, for which a picture
             is mirrored at the bottom and right.
         device: where to compute.
+        wish: what computes whole pictures, and how finely; tiles are torch's, in float32.
 
     Attributes:
         generator: the same, on `device`.
         device: the same.
     """
 
-    def __init__(self, generator: Generator, device: torch.device) -> None:
+    def __init__(self, generator: Generator, device: torch.device, wish: Wish = _PLAIN) -> None:
         place(generator, device)
         if device.type == "cpu":
             keep_freed_memory()  # a third of a painting's time (docs/benchmarks.md)
         self.generator, self.device = generator, device
+        self._wish = wish
+        self._engine: Engine | None = None
         self._described: dict[str, str | int] = {}
 
     @classmethod
     def load(
-        cls, model: str | Path | None = None, *, device: str = "auto", network: str | None = None
+        cls,
+        model: str | Path | None = None,
+        *,
+        device: str = "auto",
+        network: str | None = None,
+        backend: Backend = "auto",
+        precision: Precision = "auto",
     ) -> "Painter":
         """A painter with the weights of a run or file, as `stylize --model` takes them.
 
@@ -87,21 +102,48 @@ class Painter:
                 run's.
             device: auto, cpu, cuda or mps.
             network: what to build in place of what the file says.
+            backend: auto, torch, onnxruntime or openvino; the latter two need an extra.
+            precision: auto, fp32, bf16 or fp16.
 
         Raises:
             CheckpointError: it is not there, or cannot be used.
         """
         file = find_model(None if model is None else Path(model))
         generator, header = load_generator(file, network)
-        painter = cls(generator, pick_device(device))
+        painter = cls(generator, pick_device(device), Wish(backend, precision))
         painter._described = {"model": str(file), "network": header.generator}
         if header.step:
             painter._described["step"] = header.step
         return painter
 
     def described(self) -> dict[str, str | int]:
-        """What paints: the file, the network, and the step of its training, as far as known."""
-        return dict(self._described)
+        """What paints: file, network and step of training as far as known, backend and why."""
+        told = dict(self._described)
+        if self._engine:
+            told["backend"] = f"{self._engine.name} ({self._engine.reason})"
+        return told
+
+    def prepare(self, pictures: int = 1) -> Engine:
+        """Get ready for so many pictures; the first `paint` gets ready for one.
+
+        Raises:
+            UsageError: the backend that is asked for is not installed.
+            OutputError: it does not paint as torch does.
+        """
+        photo = real_photo(self.generator.multiple_of).to(self.device)
+        self._engine = choose(self.generator, (photo,), self._wish, pictures)
+        return self._engine
+
+    def steady(self, pictures: int = MANY) -> Engine:
+        """What paints with given norms: photo 1×3×H×W, norms 2×K (`animegan.steady`) → painted.
+
+        Raises:
+            UsageError: the backend that is asked for is not installed.
+            OutputError: it does not paint as torch does.
+        """
+        photo = real_photo(self.generator.multiple_of).to(self.device)
+        norms = survey(self.generator, [photo])
+        return choose(Steady(self.generator), (photo, norms), self._wish, pictures)
 
     def fits(self, height: int, width: int) -> bool:
         """Whether a picture of that size can be painted whole in the memory there is."""
@@ -150,9 +192,8 @@ class Painter:
     def _whole(self, picture: Pixels) -> Pixels | None:
         """None where memory runs out after all."""
         try:
-            photo = to_tensor(picture).to(self.device, memory_format=torch.channels_last)
-            with torch.inference_mode():
-                return to_picture(self.generator(photo), picture.dtype)
+            photo = to_tensor(picture).to(self.device)
+            return to_picture((self._engine or self.prepare())(photo), picture.dtype)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
