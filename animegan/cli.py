@@ -180,6 +180,47 @@ def table(device: str, markdown: bool, as_json: bool) -> int:
     return 0
 
 
+def _size(text: str) -> tuple[int, int]:
+    """`960x540` → (960, 540)."""
+    try:
+        width, height = map(int, text.split("x"))
+    except ValueError:
+        width = height = 0
+    if min(width, height) < 8:
+        raise click.BadParameter(f"{text}: say width x height, like 960x540, at least 8x8")
+    return width, height
+
+
+@click.command(epilog="Example: animeprep bench --model my_run --size 960x540")
+@_MODEL
+@_NETWORK
+@_DEVICE
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    help="Width x height, again for each; by default 256², 512², 540p and 1080p.",
+)
+@AS_JSON
+def bench(
+    model: Path | None, network: str | None, device: str, sizes: tuple[str, ...], as_json: bool
+) -> int:
+    """Measure all backends and precisions on this machine: time, memory, and how true they are.
+
+    Takes some minutes; what is built is kept, so `stylize` finds it.
+    """
+    from animegan import bench as benchmark
+
+    place = pick_device(device)
+    wanted = tuple(map(_size, sizes)) or benchmark.SIZES
+    rows = benchmark.bench(find_model(model), network, place, wanted)
+    if as_json:
+        click.echo(json.dumps(benchmark.as_json(rows, place), ensure_ascii=False))
+    else:
+        benchmark.show(rows, place)
+    return 0
+
+
 @click.command(epilog="Example: animeprep evaluate ours=painted --photos val --style style_val")
 @click.argument("methods", metavar="NAME=FOLDER...", nargs=-1, required=True)
 @click.option("--photos", type=PATH, required=True, help="The photos that were painted.")

@@ -50,7 +50,7 @@ def export(model: Path, out: Path, network: str | None = None) -> dict[str, str 
     generator, header = load_generator(model, network)
     if out.resolve() == model.resolve():
         raise InputError(out, "would be overwritten", "name another file with -o")
-    photo = real_photo(generator.multiple_of)
+    photo = real_photo(generator.multiple_of, 160)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         draft = Path(folder) / out.name
         painted = _WRITERS[out.suffix](generator, header, photo, draft)

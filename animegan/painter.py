@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from animegan.backends import MANY, Engine, choose
 from animegan.backends.alike import real_photo
@@ -130,8 +131,7 @@ class Painter:
             UsageError: the backend that is asked for is not installed.
             OutputError: it does not paint as torch does.
         """
-        photo = real_photo(self.generator.multiple_of).to(self.device)
-        self._engine = choose(self.generator, (photo,), self._wish, pictures)
+        self._engine = choose(self.generator, self.device, self._sample, self._wish, pictures)
         return self._engine
 
     def steady(self, pictures: int = MANY) -> Engine:
@@ -141,9 +141,15 @@ class Painter:
             UsageError: the backend that is asked for is not installed.
             OutputError: it does not paint as torch does.
         """
-        photo = real_photo(self.generator.multiple_of).to(self.device)
-        norms = survey(self.generator, [photo])
-        return choose(Steady(self.generator), (photo, norms), self._wish, pictures)
+
+        def sample() -> tuple[Tensor, ...]:
+            (photo,) = self._sample()
+            return photo, survey(self.generator, [photo])
+
+        return choose(Steady(self.generator), self.device, sample, self._wish, pictures)
+
+    def _sample(self) -> tuple[Tensor, ...]:
+        return (real_photo(self.generator.multiple_of).to(self.device),)
 
     def fits(self, height: int, width: int) -> bool:
         """Whether a picture of that size can be painted whole in the memory there is."""

@@ -1,16 +1,17 @@
 """What computes a network: torch, or a library that is faster on some machines.
 
-Each backend is a file with one function, `build(module, inputs, precision)`. It answers a network:
+Each backend is a file with one function, `build(module, sample, precision)`. It answers a network:
 tensors as the module takes them, a photo of any size → float32 N×3×H×W in [-1, 1]. Whatever is not
 torch in float32 is compared with it before it paints.
 """
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from animegan.backends import eager, onnxruntime, openvino
-from animegan.backends.alike import Module, Network, check
+from animegan.backends.alike import Module, Network, Sample, check
 from animegan.backends.library import installed
 from animegan.backends.wish import Backend, Precision, Wish
 from animeprep.errors import OutputError, UsageError
@@ -43,12 +44,15 @@ class Engine:
         return self.network(*inputs)
 
 
-def choose(module: Module, inputs: tuple[Tensor, ...], wish: Wish, pictures: int = 1) -> Engine:
+def choose(
+    module: Module, device: torch.device, sample: Sample, wish: Wish, pictures: int = 1
+) -> Engine:
     """What is asked for, or else what has painted so many pictures soonest.
 
     Args:
-        module: in evaluation mode on the device where torch computes.
-        inputs: an example of what it takes, on that device.
+        module: in evaluation mode on `device`.
+        device: where torch computes.
+        sample: gives a real photo, and what else the module takes, on `device`.
         wish: what is asked for.
         pictures: how many there will be.
 
@@ -57,15 +61,14 @@ def choose(module: Module, inputs: tuple[Tensor, ...], wish: Wish, pictures: int
         OutputError: what is asked for does not paint as torch does.
     """
     if wish.backend != "auto":
-        return _built(module, inputs, wish, "as asked")
-    on_cpu = inputs[0].device.type == "cpu"
-    backend, reason = _soonest(module, pictures) if on_cpu else _ON_GPU
+        return _built(module, device, sample, wish, "as asked")
+    backend, reason = _soonest(module, pictures) if device.type == "cpu" else _ON_GPU
     try:
-        return _built(module, inputs, Wish(backend, wish.precision), reason)
+        return _built(module, device, sample, Wish(backend, wish.precision), reason)
     except OutputError as error:
         if backend == "torch":
             raise
-        return _built(module, inputs, Wish("torch", wish.precision), error.problem)
+        return _built(module, device, sample, Wish("torch", wish.precision), error.problem)
 
 
 _ON_GPU: tuple[Backend, str] = "torch", "the one for GPUs"
@@ -85,15 +88,14 @@ def _soonest(module: Module, pictures: int) -> tuple[Backend, str]:
     )
 
 
-def _built(module: Module, inputs: tuple[Tensor, ...], wish: Wish, reason: str) -> Engine:
-    device = inputs[0].device
+def _built(module: Module, device: torch.device, sample: Sample, wish: Wish, reason: str) -> Engine:
     if wish.backend != "torch" and device.type != "cpu":
         raise UsageError(f"--backend {wish.backend} computes on a CPU: say --device cpu")
     precision = _precision(wish.backend, wish, device.type)
     name = f"{wish.backend} {precision}"
-    network = BUILDERS[wish.backend](module, inputs, precision)
+    network = BUILDERS[wish.backend](module, sample, precision)
     if name != "torch fp32":
-        check(network, module, inputs, name)
+        check(network, module, sample(), name)
     return Engine(name, reason, network)
 
 

@@ -18,13 +18,15 @@ from animeprep.images import read_rgb, scale_short_side
 Module = Generator | Steady
 #: The same function, built.
 Network = Callable[..., Tensor]
+#: Gives what a module takes: a real photo, and norms.
+Sample = Callable[[], tuple[Tensor, ...]]
 
 _PHOTO = Path(__file__).parents[1] / "assets" / "demo" / "photos" / "life_by_Aitzol_Berasategi.jpg"
 #: dB that must be reached: by float32, of which rounding alone leaves more than 90, and by halves.
 _ALIKE, _HALF_ALIKE = 45.0, 35.0
 
 
-def real_photo(multiple: int, short_side: int = 160) -> Tensor:
+def real_photo(multiple: int, short_side: int = 64) -> Tensor:
     """A real photo, float32 1×3×H×W in [-1, 1], its sides such multiples."""
     rgb = scale_short_side(read_rgb(_PHOTO), short_side)
     height, width = (side // multiple * multiple for side in rgb.shape[:2])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from animegan.backends import kept
-from animegan.backends.alike import Module, Network
+from animegan.backends.alike import Module, Network, Sample
 from animegan.backends.library import library, version
 from animegan.backends.wish import Precision
 
@@ -18,7 +18,7 @@ from animegan.backends.wish import Precision
 _LARGEST = 4096
 
 
-def build(module: Module, inputs: tuple[Tensor, ...], precision: Precision) -> Network:  # noqa: ARG001 - it has float32 alone
+def build(module: Module, sample: Sample, precision: Precision) -> Network:  # noqa: ARG001 - it has float32 alone
     """Convert the module, which takes half a minute, or take it from the cache.
 
     Raises:
@@ -29,7 +29,7 @@ def build(module: Module, inputs: tuple[Tensor, ...], precision: Precision) -> N
     settings.intra_op_num_threads = torch.get_num_threads()
 
     def make() -> kept.Files:
-        return {"model.onnx": convert(module, inputs).SerializeToString()}
+        return {"model.onnx": convert(module, sample()).SerializeToString()}
 
     def read(files: kept.Files) -> Any:  # noqa: ANN401 - a library without types
         return onnxruntime.InferenceSession(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animegan.backends import kept
-from animegan.backends.alike import Module, Network
+from animegan.backends.alike import Module, Network, Sample
 from animegan.backends.library import library, version
 from animegan.backends.wish import Precision
 from animegan.models.norms import InstanceNorm
@@ -22,7 +22,7 @@ from animegan.models.norms import InstanceNorm
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
-def build(module: Module, inputs: tuple[Tensor, ...], precision: Precision) -> Network:
+def build(module: Module, sample: Sample, precision: Precision) -> Network:
     """Convert the module, or take it from the cache, and compile it.
 
     Raises:
@@ -34,7 +34,7 @@ def build(module: Module, inputs: tuple[Tensor, ...], precision: Precision) -> N
     def read(files: kept.Files) -> Any:  # noqa: ANN401 - OpenVINO has no types
         return core.read_model(files["model.xml"], files["model.bin"])
 
-    model = kept.build(_key(module), lambda: _files(module, inputs), read)
+    model = kept.build(_key(module), lambda: _files(module, sample()), read)
     settings = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
