@@ -2,6 +2,7 @@ import importlib
 import json
 
 import pytest
+import torch
 
 from animegan import bench
 from animegan.backends.wish import Wish
@@ -18,9 +19,9 @@ def test_time_memory_and_likeness_are_measured():
     assert [row.size for row in rows] == ["64x48", "90x70"]
     for row in rows:
         assert (row.backend, row.precision, row.problem) == ("torch", "bf16", "")
-        assert row.ms > 0
-        assert row.mb > 50
-        assert 35 < row.db < 90
+        assert (row.ms or 0) > 0
+        assert (row.mb or 0) > 50
+        assert 35 < (row.db or 0) < 90
 
 
 def test_what_is_missing_is_said(monkeypatch):
@@ -61,7 +62,7 @@ def test_the_table_is_plain_where_no_terminal_reads(capsys):
         bench.Row("torch", "fp32", "64x48", 12.5, 300, None, 0.1),
         bench.Row("openvino", "fp32", problem="not installed"),
     ]
-    bench.show(rows, bench.torch.device("cpu"))
+    bench.show(rows, torch.device("cpu"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["torch", "fp32", "64x48", "12.5", "300", "0.1"]
     assert lines[2].split() == ["openvino", "fp32", "not", "installed"]
