@@ -73,18 +73,24 @@ def main() -> None:
         ways[whole.name] = functools.partial(whole, image)
         ways[f"{steady.name}, given norms"] = functools.partial(steady, image, norms)
 
+    print(f"{arguments.network}, {width}×{height}, {torch.get_num_threads()} threads")
     alike = {name: psnr(run().numpy(), reference) for name, run in ways.items()}
+    compare(ways, alike, counter.get_total_flops(), arguments.turns)
+
+
+def compare(
+    ways: dict[str, Callable[[], Tensor]], alike: dict[str, float], work: int, turns: int
+) -> None:
+    """Measure in turns and print."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     peaks: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(arguments.turns):
+    for _ in range(turns):
         for kind, paces in peaks.items():
             paces.append(peak(kind))
         for name, run in ways.items():
             taken[name].append(seconds(run))
-    work = counter.get_total_flops()
     medians = {name: statistics.median(some) for name, some in taken.items()}
     bound = work / max(peaks[torch.float32])
-    print(f"{arguments.network}, {width}×{height}, {torch.get_num_threads()} threads")
     print(f"{work / 1e9:.0f} GFLOP; a matrix product computes", end=" ")
     print(", ".join(f"{max(some) / 1e9:.0f} GFLOP/s in {kind}" for kind, some in peaks.items()))
     for name, median in medians.items():
