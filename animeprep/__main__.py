@@ -55,7 +55,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return super().get_command(ctx, cmd_name)
         module, _, name = VERBS[cmd_name][0].partition(":")
-        gc.disable()  # imports leave nothing to collect, and looking for it takes a tenth of their time
+        gc.disable()  # imports leave nothing to collect; looking for it takes a tenth of their time
         try:
             command = getattr(importlib.import_module(module), name)
         finally:
