@@ -65,10 +65,11 @@ def choose(
     backend, reason = _soonest(module, pictures) if device.type == "cpu" else _ON_GPU
     try:
         return _built(module, device, sample, Wish(backend, wish.precision), reason)
-    except OutputError as error:
+    except (OutputError, UsageError, RuntimeError) as error:
         if backend == "torch":
             raise
-        return _built(module, device, sample, Wish("torch", wish.precision), error.problem)
+        reason = f"{backend} failed: {str(error).partition(chr(10))[0]}"
+        return _built(module, device, sample, Wish("torch", wish.precision), reason)
 
 
 _ON_GPU: tuple[Backend, str] = "torch", "the one for GPUs"

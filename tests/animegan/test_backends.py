@@ -1,5 +1,6 @@
 import importlib
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -160,6 +161,15 @@ def test_other_weights_norms_or_networks_are_kept_apart(small):
     assert kept.key(small, "a") in keys
 
 
+def test_several_threads_may_paint(small):
+    network = openvino.build(small, sample, "fp32")
+    photos = [noise(32, 8 * number) for number in range(4, 12)]
+    with ThreadPoolExecutor(4) as pool:
+        painted = list(pool.map(network, photos))
+    for photo, one in zip(photos, painted, strict=True):
+        assert torch.equal(one, network(photo))
+
+
 def test_only_so_many_are_kept_and_a_full_disk_matters_not(cache, monkeypatch):
     for number in range(20):
         assert kept.build(f"{number}", lambda: {"a": b"1"}, dict) == {"a": b"1"}
@@ -196,6 +206,13 @@ def test_what_paints_otherwise_does_not_paint(small, monkeypatch):
     other = choose(small, CPU, sample, Wish(), backends.MANY)
     assert other.name == "torch fp32"
     assert "dB like torch's" in other.reason
+
+    def broken(module, sample, precision):
+        raise RuntimeError("no such operation\nsomewhere")
+
+    monkeypatch.setitem(backends.BUILDERS, "openvino", broken)
+    other = choose(small, CPU, sample, Wish(), backends.MANY)
+    assert (other.name, other.reason) == ("torch fp32", "openvino failed: no such operation")
 
 
 def test_mistakes_are_one_line(small, monkeypatch):
