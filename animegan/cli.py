@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from animegan.backends.wish import Backend, Precision
 from animegan.blend import blend as mix
 from animegan.device import pick_device
 from animegan.export import export as write_export
@@ -42,6 +43,20 @@ _NETWORK = click.option(
     type=click.Choice(list(GENERATORS)),
     help="Build this network in place of the one that the file suggests.",
 )
+_BACKEND = click.option(
+    "--backend",
+    type=click.Choice(get_args(Backend)),
+    default="auto",
+    show_default=True,
+    help="What computes; the last two on CPUs, with extras `onnx` and `openvino`.",
+)
+_PRECISION = click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="auto",
+    show_default=True,
+    help="How finely to compute; auto is fp16 on CUDA, else fp32.",
+)
 
 
 @click.command(
@@ -62,6 +77,8 @@ _NETWORK = click.option(
 @settings_options(FilmSettings)
 @click.option("--side-by-side", is_flag=True, help="Films: what --compare is for pictures.")
 @_DEVICE
+@_BACKEND
+@_PRECISION
 @DRY_RUN
 @AS_JSON
 def stylize(
@@ -70,6 +87,8 @@ def stylize(
     model: Path | None,
     network: str | None,
     device: str,
+    backend: Backend,
+    precision: Precision,
     dry_run: bool,
     as_json: bool,
     side_by_side: bool,
@@ -86,8 +105,10 @@ def stylize(
         FilmSettings, {name: settings.pop(name) for name in FilmSettings.model_fields}
     )
     pictures = make_settings(PaintSettings, settings)
-    how = How(Painter.load(model, device=device, network=network), pictures, film)
-    done = paint(list(inputs), out, how, dry_run=dry_run)
+    painter = Painter.load(
+        model, device=device, network=network, backend=backend, precision=precision
+    )
+    done = paint(list(inputs), out, How(painter, pictures, film), dry_run=dry_run)
     return tell(done, as_json=as_json, to_stderr=out == PIPE)
 
 
@@ -168,6 +189,47 @@ def table(device: str, markdown: bool, as_json: bool) -> int:
         click.echo(networks.as_markdown(rows, place))
     else:
         networks.show(rows, place)
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`960x540` → (960, 540)."""
+    try:
+        width, height = map(int, text.split("x"))
+    except ValueError:
+        width = height = 0
+    if min(width, height) < 8:
+        raise click.BadParameter(f"{text}: say width x height, like 960x540, at least 8x8")
+    return width, height
+
+
+@click.command(epilog="Example: animeprep bench --model my_run --size 960x540")
+@_MODEL
+@_NETWORK
+@_DEVICE
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    help="Width x height, again for each; by default 256², 512², 540p and 1080p.",
+)
+@AS_JSON
+def bench(
+    model: Path | None, network: str | None, device: str, sizes: tuple[str, ...], as_json: bool
+) -> int:
+    """Measure all backends and precisions on this machine: time, memory, and how true they are.
+
+    Takes some minutes; what is built is kept, so `stylize` finds it.
+    """
+    from animegan import bench as benchmark
+
+    place = pick_device(device)
+    wanted = tuple(map(_size, sizes)) or benchmark.SIZES
+    rows = benchmark.bench(find_model(model), network, place, wanted)
+    if as_json:
+        click.echo(json.dumps(benchmark.as_json(rows, place), ensure_ascii=False))
+    else:
+        benchmark.show(rows, place)
     return 0
 
 

@@ -39,6 +39,18 @@ def free_memory(device: torch.device) -> int:
         return 4 * 2**30
 
 
+def memory_at_most(device: torch.device) -> int | None:
+    """Bytes that this process has taken on a device at most; None where that is not told."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        values = dict(line.split(":", 1) for line in lines)
+        return int(values["VmHWM"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return None
+
+
 def _left_to_group() -> int:
     """Bytes that the control group, a container say, may still take."""
     try:

@@ -9,13 +9,15 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from animegan.backends import MANY, Engine, choose
+from animegan.backends.alike import real_photo
+from animegan.backends.wish import Backend, Precision, Wish
 from animegan.checkpoint import load_generator
 from animegan.device import free_memory, is_out_of_memory, pick_device
 from animegan.errors import CheckpointError, PaintingError
@@ -34,6 +36,8 @@ GENERATOR_FILE = "generator.safetensors"
 
 #: Shares of the free memory: for a whole picture, and for what is kept between passes over tiles.
 _WHOLE, _KEPT = 0.8, 0.5
+
+_PLAIN = Wish("torch", "fp32")
 
 
 def find_model(model: Path | None) -> Path:
@@ -68,22 +72,32 @@ class Painter:
         generator: G; its `multiple_of` says what H and W must be multiples of, for which a picture
             is mirrored at the bottom and right.
         device: where to compute.
+        wish: what computes whole pictures, and how finely; tiles are torch's, in float32.
 
     Attributes:
         generator: the same, on `device`.
         device: the same.
     """
 
-    def __init__(self, generator: Generator, device: torch.device) -> None:
+    def __init__(self, generator: Generator, device: torch.device, wish: Wish = _PLAIN) -> None:
         place(generator, device)
         if device.type == "cpu":
             keep_freed_memory()  # a third of a painting's time (docs/benchmarks.md)
         self.generator, self.device = generator, device
+        self._wish = wish
+        self._engine: Engine | None = None
+        self._steady: Engine | None = None
         self._described: dict[str, str | int] = {}
 
     @classmethod
     def load(
-        cls, model: str | Path | None = None, *, device: str = "auto", network: str | None = None
+        cls,
+        model: str | Path | None = None,
+        *,
+        device: str = "auto",
+        network: str | None = None,
+        backend: Backend = "auto",
+        precision: Precision = "auto",
     ) -> "Painter":
         """A painter with the weights of a run or file, as `stylize --model` takes them.
 
@@ -92,25 +106,60 @@ class Painter:
                 run's.
             device: auto, cpu, cuda or mps.
             network: what to build in place of what the file says.
+            backend: auto, torch, onnxruntime or openvino; the latter two need an extra.
+            precision: auto, fp32, bf16 or fp16.
 
         Raises:
             CheckpointError: it is not there, or cannot be used.
         """
         file = find_model(None if model is None else Path(model))
         generator, header = load_generator(file, network)
-        painter = cls(generator, pick_device(device))
+        painter = cls(generator, pick_device(device), Wish(backend, precision))
         painter._described = {"model": str(file), "network": header.generator}
         if header.step:
             painter._described["step"] = header.step
         return painter
 
     def described(self) -> dict[str, str | int]:
-        """What paints: the file, the network, and the step of its training, as far as known."""
-        return dict(self._described)
+        """What paints: file, network and step of training as far as known, backend and why."""
+        told = dict(self._described)
+        if engine := self._steady or self._engine:
+            told["backend"] = f"{engine.name} ({engine.reason})"
+        return told
+
+    def prepare(self, pictures: int = 1) -> Engine:
+        """Get ready for so many pictures; the first `paint` gets ready for one.
+
+        Raises:
+            UsageError: the backend that is asked for is not installed.
+            OutputError: it does not paint as torch does.
+        """
+        self._engine = choose(self.generator, self.device, self._sample, self._wish, pictures)
+        return self._engine
+
+    def prepare_steady(self, pictures: int = MANY) -> Engine:
+        """Get ready for so many pictures of films, which are painted with given norms.
+
+        Raises:
+            UsageError: the backend that is asked for is not installed.
+            OutputError: it does not paint as torch does.
+        """
+
+        def sample() -> tuple[Tensor, ...]:
+            (photo,) = self._sample()
+            return photo, survey(self.generator, [photo])
+
+        steady = Steady(self.generator)
+        self._steady = choose(steady, self.device, sample, self._wish, pictures)
+        return self._steady
+
+    def _sample(self) -> tuple[Tensor, ...]:
+        return (real_photo(self.generator.multiple_of).to(self.device),)
 
     def digest(self) -> str:
         """Sixty-four hexadecimal digits that change with anything that changes its paintings."""
-        digest = hashlib.sha256(f"{type(self.generator).__name__} {self.device.type}".encode())
+        engines = [engine.name for engine in (self._engine, self._steady) if engine]
+        digest = hashlib.sha256(f"{type(self.generator).__name__} {self.device} {engines}".encode())
         for name, values in sorted(self.generator.state_dict().items()):
             digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -177,14 +226,9 @@ class Painter:
         Raises:
             PaintingError: a picture does not fit into memory whole.
         """
-        return survey(self.generator, (self._on_device(self._pad(one)) for one in pictures))
-
-    @cached_property
-    def _steady(self) -> Steady:
-        return Steady(self.generator)
-
-    def _on_device(self, picture: Pixels) -> Tensor:
-        return to_tensor(picture).to(self.device, memory_format=torch.channels_last)
+        photos = (to_tensor(self._pad(one)) for one in pictures)
+        layout = torch.channels_last
+        return survey(self.generator, (one.to(self.device, memory_format=layout) for one in photos))
 
     def _pad(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
@@ -198,10 +242,12 @@ class Painter:
     def _whole(self, picture: Pixels, norms: Tensor | None) -> Pixels | None:
         """None where memory runs out after all."""
         try:
-            photo = self._on_device(picture)
-            with torch.inference_mode():
-                painted = self.generator(photo) if norms is None else self._steady(photo, norms)
-                return to_picture(painted, picture.dtype)
+            photo = to_tensor(picture).to(self.device)
+            if norms is None:
+                painted = (self._engine or self.prepare())(photo)
+            else:
+                painted = (self._steady or self.prepare_steady())(photo, norms)
+            return to_picture(painted, picture.dtype)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -214,8 +260,9 @@ class Painter:
     ) -> Pixels:
         generator = self.generator
         if norms is not None:
-            self._steady.give(norms)
-            generator = self._steady.generator
+            steady = Steady(generator)
+            steady.give(norms)
+            generator = steady.generator
         height, width = picture.shape[:2]
         free, side = free_memory(self.device), TILE
         while side > 64 and side**2 * self.generator.bytes_per_pixel > (1 - _KEPT) * free:

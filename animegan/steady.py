@@ -46,12 +46,14 @@ class Steady(nn.Module):
     Attributes:
         generator: its copy.
         channels: of each norm.
+        multiple_of: as the generator's.
     """
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         shared = {id(parameter): parameter for parameter in generator.parameters()}
         self.generator = copy.deepcopy(generator, shared)
+        self.multiple_of = generator.multiple_of
         self._givens: list[Given] = []
         for name, module in list(self.generator.named_modules()):
             if isinstance(module, InstanceNorm | LayerNorm):

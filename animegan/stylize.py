@@ -95,11 +95,13 @@ def stylize(
     """
     settings = settings or PaintSettings()
     summary = Summary("stylize", dry_run=dry_run)
-    summary.figures = painter.described()
     jobs = find_jobs(inputs, out, settings)
     if dry_run:
+        summary.figures = painter.described()
         summary.counts["to do"] = len(jobs)
         return summary
+    painter.prepare(len(jobs))
+    summary.figures = painter.described()
     with (
         ThreadPoolExecutor(_AHEAD) as readers,
         ThreadPoolExecutor(_AHEAD) as writers,

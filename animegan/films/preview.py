@@ -40,6 +40,8 @@ def preview_film(
     film = probe(source)
     first, end = stretch(film, how.film.start, how.film.end)
     count = min(count, end - first)
+    if not dry_run:
+        how.painter.prepare(count)
     summary = Summary("stylize", dry_run=dry_run, figures=how.painter.described())
     if dry_run:
         summary.counts["to do"] = count

@@ -56,6 +56,7 @@ def paint_stream(source: IO[bytes], target: IO[bytes], answer: str, how: How) ->
         PaintingError: there is no room for a picture.
         BrokenPipeError: nobody reads on.
     """
+    how.painter.prepare_steady()
     summary = Summary("stylize", figures=how.painter.described())
     painter = ShotPainter(how.painter)
     try:

@@ -23,6 +23,10 @@ class _Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"{len(self.weight)}, epsilon={self.epsilon}"
+
 
 class InstanceNorm(_Norm):
     """Affine instance norm: mean and variance over H and W.
