@@ -1,0 +1,149 @@
+"use strict";
+const at = id => document.getElementById(id);
+const meta = name => document.querySelector(`meta[name=${name}]`).content;
+const token = meta("token"), most = Number(meta("most"));
+let photo = null;
+// Counts what was asked for: an answer to anything but the latest is passed over.
+let turn = 0;
+
+const pause = time => new Promise(done => setTimeout(done, time));
+const numbers = new Intl.NumberFormat("en");
+function say(text) { at("said").textContent = text; }
+function show(id, visible) { at(id).hidden = !visible; }
+function complain(text) {
+  at("alert").textContent = text;
+  show("alert", Boolean(text));
+}
+
+async function ask(path, method = "GET", body = undefined, headers = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { method, body, headers: { "X-Token": token, ...headers } });
+  } catch {
+    throw new Error("The page has been closed: run animeprep ui again.");
+  }
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error);
+  return told;
+}
+function send(path, value) {
+  return ask(path, "POST", JSON.stringify(value), { "Content-Type": "application/json" });
+}
+
+// What is shown of the painting's progress.
+function busy(working) {
+  show("bar", working);
+  show("cancel", working);
+  show("paint", !working);
+  at("paint").disabled = !photo;
+}
+function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+function follow(told) {
+  at("bar").value = told.share;
+  if (told.state === "waiting") say("Waiting for another painting…");
+  else say(`Painting: ${Math.floor(100 * told.share)} %`
+    + (told.seconds_left ? `, about ${duration(told.seconds_left)} left` : ""));
+}
+
+async function attempt(work) {
+  const mine = ++turn;
+  complain("");
+  try {
+    await work(() => mine === turn);
+  } catch (error) {
+    if (mine !== turn) return;
+    complain(error.message);
+    say("");
+  }
+  if (mine === turn) busy(false);
+}
+
+function take(file) {
+  if (!file) return undefined;
+  return attempt(async isLatest => {
+    if (file.size > most) {
+      throw new Error(`${file.name}: larger than ${most / 2 ** 20} MB; paint it with animeprep stylize`);
+    }
+    if (photo) send("cancel", { photo: photo.photo }).catch(() => undefined);
+    say(`Reading ${file.name}…`);
+    const told = await ask("photo", "PUT", file, { "X-Name": encodeURIComponent(file.name) });
+    if (!isLatest()) return;
+    photo = told;
+    begin();
+    await paint(isLatest);
+  });
+}
+function begin() {
+  at("pair").style.setProperty("--ratio", photo.width / photo.height);
+  at("pair").style.setProperty("--wide", photo.width);
+  at("photo").src = "photo/" + photo.photo;
+  at("photo").alt = `The photo ${photo.name}`;
+  at("facts").textContent =
+    `${photo.name}: ${numbers.format(photo.width)} × ${numbers.format(photo.height)} pixels`;
+  for (const id of ["painted", "line", "left", "right", "download", "drop"]) show(id, false);
+  for (const id of ["pair", "another"]) show(id, true);
+}
+
+async function paint(isLatest) {
+  if (!at("how").reportValidity()) return;
+  busy(true);
+  const asked = photo;
+  let told = await send("paint", { photo: photo.photo, model: at("model").value, settings: {
+    strength: at("strength").value / 100,
+    keep_colours: at("colours").checked,
+    max_side: at("side").value ? Number(at("side").value) : null,
+  } });
+  while (isLatest() && (told.state === "waiting" || told.state === "painting")) {
+    follow(told);
+    await pause(150);
+    told = await ask("job/" + told.job);
+  }
+  if (!isLatest() || photo !== asked) return;
+  if (told.state === "failed") throw new Error(told.error);
+  if (told.state === "cancelled") say("Cancelled.");
+  else await reveal(told, isLatest);
+}
+async function reveal(told, isLatest) {
+  const picture = new Image();
+  picture.src = "painting/" + told.job;
+  await picture.decode();
+  if (!isLatest()) return;
+  at("painted").src = picture.src;
+  for (const id of ["painted", "line", "left", "right", "download"]) show(id, true);
+  at("download").href = "download/" + told.job;
+  at("download").download = told.painting.name;
+  at("facts").textContent = [told.painting.name, ...told.painting.facts].join(" · ");
+  say("Painted. Drag the line, or move it with the arrow keys.");
+}
+function again() { return photo ? attempt(paint) : undefined; }
+
+function moveLine() { at("pair").style.setProperty("--line", `${at("line").value}%`); }
+function tellStrength() { at("percent").textContent = `${at("strength").value} %`; }
+
+at("file").onchange = () => { take(at("file").files[0]); at("file").value = ""; };
+at("another").onclick = () => at("file").click();
+at("how").onsubmit = event => { event.preventDefault(); again(); };
+for (const id of ["model", "strength", "colours", "side"]) at(id).onchange = again;
+at("cancel").onclick = () => send("cancel", { photo: photo.photo }).catch(
+  error => complain(error.message));
+at("line").oninput = moveLine;
+at("strength").oninput = tellStrength;
+
+let inside = 0;
+const over = visible => document.body.classList.toggle("over", visible);
+addEventListener("dragenter", event => { event.preventDefault(); inside += 1; over(true); });
+addEventListener("dragleave", () => { inside -= 1; over(inside > 0); });
+addEventListener("dragover", event => event.preventDefault());
+addEventListener("drop", event => {
+  event.preventDefault();
+  inside = 0;
+  over(false);
+  take(event.dataTransfer.files[0]);
+});
+addEventListener("paste", event => take(event.clipboardData.files[0]));
+moveLine();
+tellStrength();
