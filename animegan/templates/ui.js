@@ -8,7 +8,7 @@ let turn = 0;
 
 const pause = time => new Promise(done => setTimeout(done, time));
 const numbers = new Intl.NumberFormat("en");
-function say(text) { at("said").textContent = text; }
+function say(text) { if (at("said").textContent !== text) at("said").textContent = text; }
 function show(id, visible) { at(id).hidden = !visible; }
 function complain(text) {
   at("alert").textContent = text;
@@ -31,11 +31,10 @@ function send(path, value) {
 }
 
 // What is shown of the painting's progress.
-function busy(working) {
-  show("bar", working);
-  show("cancel", working);
-  show("paint", !working);
-  at("paint").disabled = !photo;
+function busy(working, done = false) {
+  for (const id of ["bar", "along", "cancel"]) show(id, working);
+  show("paint", Boolean(photo) && !working && !done);
+  show("download", done);
 }
 function duration(seconds) {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
@@ -43,23 +42,26 @@ function duration(seconds) {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 function follow(told) {
+  busy(true);
+  say("Painting…");
   at("bar").value = told.share;
-  if (told.state === "waiting") say("Waiting for another painting…");
-  else say(`Painting: ${Math.floor(100 * told.share)} %`
-    + (told.seconds_left ? `, about ${duration(told.seconds_left)} left` : ""));
+  at("along").textContent = told.state === "waiting" ? "waiting for another painting to end"
+    : `${Math.floor(100 * told.share)} %`
+      + (told.seconds_left ? `, about ${duration(told.seconds_left)} left` : "");
 }
 
 async function attempt(work) {
   const mine = ++turn;
   complain("");
   try {
-    await work(() => mine === turn);
+    const done = await work(() => mine === turn);
+    if (mine === turn) busy(false, done);
   } catch (error) {
     if (mine !== turn) return;
     complain(error.message);
     say("");
+    busy(false);
   }
-  if (mine === turn) busy(false);
 }
 
 function take(file) {
@@ -68,13 +70,16 @@ function take(file) {
     if (file.size > most) {
       throw new Error(`${file.name}: larger than ${most / 2 ** 20} MB; paint it with animeprep stylize`);
     }
+    await file.slice(0, 1).arrayBuffer().catch(() => {
+      throw new Error(`${file.name}: cannot be read; drop a picture's file`);
+    });
     if (photo) send("cancel", { photo: photo.photo }).catch(() => undefined);
     say(`Reading ${file.name}…`);
     const told = await ask("photo", "PUT", file, { "X-Name": encodeURIComponent(file.name) });
-    if (!isLatest()) return;
+    if (!isLatest()) return false;
     photo = told;
     begin();
-    await paint(isLatest);
+    return paint(isLatest);
   });
 }
 function begin() {
@@ -84,40 +89,46 @@ function begin() {
   at("photo").alt = `The photo ${photo.name}`;
   at("facts").textContent =
     `${photo.name}: ${numbers.format(photo.width)} × ${numbers.format(photo.height)} pixels`;
-  for (const id of ["painted", "line", "left", "right", "download", "drop"]) show(id, false);
   for (const id of ["pair", "another"]) show(id, true);
+  show("drop", false);
+  compare(false);
+}
+function compare(visible) {
+  for (const id of ["painted", "line", "left", "right"]) show(id, visible);
+  at("pair").classList.toggle("done", visible);
 }
 
+// Whether there is a painting now.
 async function paint(isLatest) {
-  if (!at("how").reportValidity()) return;
-  busy(true);
-  const asked = photo;
+  if (!at("how").reportValidity()) return false;
   let told = await send("paint", { photo: photo.photo, model: at("model").value, settings: {
     strength: at("strength").value / 100,
     keep_colours: at("colours").checked,
     max_side: at("side").value ? Number(at("side").value) : null,
   } });
-  while (isLatest() && (told.state === "waiting" || told.state === "painting")) {
-    follow(told);
-    await pause(150);
+  // Strength and colours are quick: no bar comes and goes for them.
+  for (let wait = 80; isLatest() && (told.state === "waiting" || told.state === "painting"); wait = 150) {
+    if (wait > 80) follow(told);
+    await pause(wait);
     told = await ask("job/" + told.job);
   }
-  if (!isLatest() || photo !== asked) return;
   if (told.state === "failed") throw new Error(told.error);
-  if (told.state === "cancelled") say("Cancelled.");
-  else await reveal(told, isLatest);
+  if (told.state === "done") return reveal(told, isLatest);
+  if (isLatest()) say("Cancelled.");
+  return false;
 }
 async function reveal(told, isLatest) {
   const picture = new Image();
   picture.src = "painting/" + told.job;
   await picture.decode();
-  if (!isLatest()) return;
+  if (!isLatest()) return false;
   at("painted").src = picture.src;
-  for (const id of ["painted", "line", "left", "right", "download"]) show(id, true);
+  compare(true);
   at("download").href = "download/" + told.job;
   at("download").download = told.painting.name;
   at("facts").textContent = [told.painting.name, ...told.painting.facts].join(" · ");
-  say("Painted. Drag the line, or move it with the arrow keys.");
+  say("Painted: drag the line to compare.");
+  return true;
 }
 function again() { return photo ? attempt(paint) : undefined; }
 
