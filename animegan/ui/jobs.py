@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from animegan.ui.dropped import Painting
+from animegan.ui.dropped import Advance, Painting
 from animeprep.errors import AnimeprepError
 
-Advance = Callable[[float], None]
 Item = TypeVar("Item")
 
 #: Seconds after which the time that is left can be told.

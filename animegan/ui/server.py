@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from animegan.stylize import PaintSettings
 from animegan.ui.choices import Models, find_pages
-from animegan.ui.dropped import Dropped, Painting, open_dropped
-from animegan.ui.jobs import Advance, Job, Jobs, Latest
+from animegan.ui.dropped import Advance, Dropped, Painting
+from animegan.ui.jobs import Job, Jobs, Latest
+from animegan.ui.opening import open_dropped
 from animeprep.errors import InputError
 from animeprep.local_page import LocalHandler, LocalServer, Refusal
 from animeprep.names import shortened
