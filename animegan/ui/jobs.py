@@ -50,12 +50,12 @@ class Job:
         self.painting: Painting | None = None
         self._work = work
         self._state, self._share, self._problem = State.WAITING, 0.0, ""
-        self._began = 0.0
+        #: When it first was beyond 0, and how far.
+        self._begun: tuple[float, float] | None = None
         self._cancelled = threading.Event()
 
     def run(self) -> None:
         """Paint."""
-        self._began = time.monotonic()
         try:
             self._advance(0.0)
             self._state = State.PAINTING
@@ -87,13 +87,17 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
         self._share = share
+        if share > 0 and self._begun is None:
+            self._begun = time.monotonic(), share
 
     def _fail(self, problem: str) -> None:
         self._problem, self._state = problem, State.FAILED
 
     def _left(self) -> float | None:
-        taken, share = time.monotonic() - self._began, self._share
-        return round(taken * (1 - share) / share, 1) if share > 0 and taken > _WARM else None
+        if self._begun is None:
+            return None
+        taken, done = time.monotonic() - self._begun[0], self._share - self._begun[1]
+        return round(taken * (1 - self._share) / done, 1) if done > 0 and taken > _WARM else None
 
 
 class Latest(Generic[Item]):

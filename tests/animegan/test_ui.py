@@ -570,6 +570,24 @@ def test_a_failure_that_nobody_foresaw_ends_its_own_painting_alone():
     assert job.told()["state"] == "failed"
 
 
+def test_the_time_that_is_left_is_told_from_the_speed_since_it_began(monkeypatch):
+    told = []
+    clock = iter([100.0, 101.0, 110.0])  # it began at 10 %; asked after a second, and at 30 %
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+
+    def work(advance):
+        for share in (0.0, 0.1, 0.2, 0.3):
+            advance(share)
+            if share != 0.1:
+                told.append(job.told()["seconds_left"])
+        raise PaintingError("a.png", "that is enough")
+
+    job = Job("photo", work)
+    job.run()
+    # 20 % in 10 seconds: 70 % in 35.
+    assert told == [None, None, 35.0]
+
+
 @LOCAL
 def test_a_taken_port_is_told(site):
     with pytest.raises(UsageError, match=f"port {site.server_port} cannot be had"):
