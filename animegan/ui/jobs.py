@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from animegan.memory import share_one_heap
 from animegan.ui.dropped import Advance, Painting
 from animeprep.errors import AnimeprepError
 
@@ -140,6 +141,7 @@ class Jobs:
     """
 
     def __init__(self, most: int, forget: Callable[[str], None]) -> None:
+        share_one_heap()  # else painting takes half as long again (docs/benchmarks.md)
         self._forget = forget
         self._kept: Latest[Job] = Latest(most, self._drop)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="painting")
