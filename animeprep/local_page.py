@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sys
 import threading
 import webbrowser
@@ -76,12 +77,13 @@ class LocalServer(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(32)
 
     def run(self, ready: Callable[[str], None], *, open_browser: bool) -> None:
-        """Answer until Ctrl-C.
+        """Answer until Ctrl-C; `kill` ends it as tidily.
 
         Args:
             ready: called with the page's address when it can be opened.
             open_browser: open the page in the user's browser.
         """
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             ready(self.url)
             if open_browser:
@@ -90,6 +92,8 @@ class LocalServer(ThreadingHTTPServer):
             self.serve_forever()
         except KeyboardInterrupt:
             pass
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Pass over browsers that stop listening, as they do while one scrolls."""

@@ -625,7 +625,10 @@ def test_mistakes_are_one_line_with_an_exit_code(
 
 @LOCAL
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
-def test_ctrl_c_ends_the_real_thing(tmp_path):
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_ctrl_c_ends_the_real_thing(tmp_path, how):
     model = str(ASSETS / "animeganv2_lite_init.safetensors")
     command = [sys.executable, "-m", "animeprep", "ui", "--no-browser", "--model", model]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
@@ -642,7 +645,7 @@ def test_ctrl_c_ends_the_real_thing(tmp_path):
         server.token = token[1]
         assert drop(server, "a.jpg", encode_jpeg(picture()))[0] == 200
         assert len(list(tmp_path.glob("animeprep-ui-*/*"))) == 1
-        running.send_signal(signal.SIGINT)
+        running.send_signal(how)
         assert running.wait(20) == 0
     assert list(tmp_path.glob("animeprep-ui-*")) == []
 
