@@ -26,8 +26,13 @@ async function ask(path, method = "GET", body = undefined, headers = {}) {
   if (!answer.ok) throw new Error(told.error);
   return told;
 }
+// One wish after the other: the last one to arrive is the one that counts.
+let sent = Promise.resolve();
 function send(path, value) {
-  return ask(path, "POST", JSON.stringify(value), { "Content-Type": "application/json" });
+  const answer = sent.then(
+    () => ask(path, "POST", JSON.stringify(value), { "Content-Type": "application/json" }));
+  sent = answer.catch(() => undefined);
+  return answer;
 }
 
 // What is shown of the painting's progress.
