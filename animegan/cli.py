@@ -19,6 +19,7 @@ from animeprep.errors import InputError
 from animeprep.folders import MADE, Summary
 from animeprep.options import (
     AS_JSON,
+    DATASET,
     DRY_RUN,
     PATH,
     make_settings,
@@ -110,6 +111,31 @@ def stylize(
     )
     done = paint(list(inputs), out, How(painter, pictures, film), dry_run=dry_run)
     return tell(done, as_json=as_json, to_stderr=out == PIPE)
+
+
+@click.command(epilog="Example: animeprep ui --model my_run")
+@_MODEL
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@_DEVICE
+@DATASET
+def ui(model: Path | None, port: int, no_browser: bool, device: str, dataset: Path) -> int:
+    """Paint in the browser, on a page of this computer alone.
+
+    Drop a photo, choose a run, compare before and after, download. The page also leads to the
+    dataset's report and to the pages of the runs.
+    """
+    from animegan.ui import serve
+
+    serve(
+        model,
+        dataset,
+        device=device,
+        port=port,
+        open_browser=not no_browser,
+        ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)"),
+    )
+    return 0
 
 
 @click.command(epilog="Example: animeprep blend runs/hayao runs/shinkai 0.4 -o mixed.safetensors")

@@ -40,6 +40,12 @@ _WHOLE, _KEPT = 0.8, 0.5
 _PLAIN = Wish("torch", "fp32")
 
 
+def trained_runs() -> list[Path]:
+    """The runs that have left a generator, the newest first."""
+    files = sorted(RUNS.glob(f"*/{GENERATOR_FILE}"), key=lambda p: (p.stat().st_mtime, p))
+    return [file.parent for file in reversed(files)]
+
+
 def find_model(model: Path | None) -> Path:
     """The generator file that `--model` names: a file or a run; by default the newest run's.
 
@@ -50,12 +56,12 @@ def find_model(model: Path | None) -> Path:
         CheckpointError: there is none.
     """
     if model is None:
-        found = sorted(RUNS.glob(f"*/{GENERATOR_FILE}"), key=lambda p: (p.stat().st_mtime, p))
+        found = trained_runs()
         if not found:
             raise CheckpointError(
                 RUNS, "there is no trained model here", "run `animeprep train`, or name a --model"
             )
-        model = found[-1].parent
+        model = found[0]
     files = (
         folder / name for folder in (model, RUNS / model) for name in (BEST_FILE, GENERATOR_FILE)
     )

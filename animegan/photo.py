@@ -323,7 +323,8 @@ def _encode_deep_png(
     """16 bits."""
     blocks = {
         cv2.IMAGE_METADATA_EXIF: exif.removeprefix(b"Exif\0\0"),
-        cv2.IMAGE_METADATA_XMP: xmp,
+        # OpenCV 5.0 writes all that stands in memory up to the next zero.
+        cv2.IMAGE_METADATA_XMP: xmp and xmp + b"\0",
         cv2.IMAGE_METADATA_ICCP: profile,
     }
     present = {kind: np.frombuffer(data, np.uint8) for kind, data in blocks.items() if data}

@@ -110,7 +110,7 @@ def stylize(
         writing: deque[Future[None]] = deque()
         for job, reading in zip(jobs, _ahead(readers, _read, jobs), strict=True):
             try:
-                photo = _scaled(reading.result(), settings.max_side)
+                photo = scaled(reading.result(), settings.max_side)
                 painted = _paint(painter, photo, settings, job, summary)
             except (PictureError, PaintingError) as error:
                 _fail(summary, error)
@@ -143,7 +143,7 @@ def _read(job: Job) -> Photo:
     return decode(read_bytes(job.source), job.source)
 
 
-def _scaled(photo: Photo, max_side: int | None) -> Photo:
+def scaled(photo: Photo, max_side: int | None) -> Photo:
     """A photo that is no larger than asked for; its opacity follows when it is written."""
     height, width = photo.pixels.shape[:2]
     if max_side is None or max(height, width) <= max_side:
@@ -168,27 +168,41 @@ def _paint(
     except PaintingError as error:
         raise PaintingError(job.source, f"{error.path}: {error.problem}", error.remedy) from error
     summary.reasons += Counter({IN_TILES: bool(in_tiles), ANIMATED: photo.animated})
+    return finished(photo, painted, settings)
+
+
+def finished(photo: Photo, painted: Pixels, settings: PaintSettings) -> Pixels:
+    """What the settings ask for is done to the network's painting of a photo."""
     if settings.keep_colours:
         painted = keep_colours(photo.pixels, painted)
     painted = blend(photo.pixels, painted, settings.strength)
     return beside(photo.pixels, painted) if settings.compare else painted
 
 
-def _write(job: Job, photo: Photo, painted: Pixels, settings: PaintSettings) -> None:
-    """Encode and write.
+def encoded(photo: Photo, painted: Pixels, settings: PaintSettings, target: Path) -> bytes:
+    """The bytes of a painting's file.
+
+    Args:
+        photo: what was painted, `scaled`.
+        painted: `finished`.
+        settings: the same as there.
+        target: its suffix says the format, unless the settings do.
 
     Raises:
         PaintingError: the format cannot hold it.
-        OutputError: the file cannot be written.
     """
-    suffix = settings.format or _SAME.get(job.target.suffix.lower(), "png")
+    suffix = settings.format or _SAME.get(target.suffix.lower(), "png")
     encoding = Encoding(FORMATS[suffix], settings.quality, settings.mark)
     if settings.compare and photo.alpha is not None:
         photo = replace(photo, alpha=np.hstack([photo.alpha, photo.alpha]))
     try:
-        data = encode(photo, painted, encoding)
+        return encode(photo, painted, encoding)
     except ValueError as error:
-        raise PaintingError(job.target, str(error), "say --format png") from error
+        raise PaintingError(target, str(error), "say --format png") from error
+
+
+def _write(job: Job, photo: Photo, painted: Pixels, settings: PaintSettings) -> None:
+    data = encoded(photo, painted, settings, job.target)
     if job.target == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
@@ -224,7 +238,7 @@ def find_jobs(inputs: list[Path], out: Path, settings: PaintSettings) -> list[Jo
     jobs: list[Job] = []
     taken: set[Path] = set()
     for source, name in found:
-        target = out / _named(name, settings)
+        target = out / named(name, settings)
         if target in taken:  # a.jpg and a.png beside each other: the second keeps its whole name
             target = target.with_name(f"{name.name}{target.suffix}")
         taken.add(target)
@@ -255,7 +269,8 @@ def _checked(job: Job) -> Job:
     return job
 
 
-def _named(name: Path, settings: PaintSettings) -> Path:
+def named(name: Path, settings: PaintSettings) -> Path:
+    """What a photo's painting is called."""
     suffix = settings.format or _SAME.get(name.suffix.lower(), "png")
     same = _SAME.get(name.suffix.lower()) == suffix
     return name.with_name(f"{name.stem}{settings.suffix}{name.suffix if same else '.' + suffix}")

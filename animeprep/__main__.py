@@ -37,6 +37,7 @@ VERBS = {
     "import-set": ("animeprep.set_cli:import_set", "Take pictures of another trainer's set."),
     "train": ("animegan.train_cli:train", "Train AnimeGAN, v2 or CartoonGAN on the dataset."),
     "stylize": ("animegan.cli:stylize", "Paint pictures, folders of pictures, and films."),
+    "ui": ("animegan.cli:ui", "Paint in the browser, on a page of this computer alone."),
     "export": ("animegan.cli:export", "Write a generator as ONNX, OpenVINO or safetensors."),
     "blend": ("animegan.cli:blend", "Mix two generators into one."),
     "evaluate": ("animegan.cli:evaluate", "Measure how anime any method's pictures look."),

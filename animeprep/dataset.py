@@ -13,6 +13,7 @@ light.jsonl              light of pictures that other records lack         verb 
 overlays.jsonl           where logos and subtitles stand                   verb crop
 curation.jsonl           what was kept or rejected by hand               verb review
 animeprep.toml           the recipe                                      every verb
+report.html              all of it to look at                            verb report
 """
 
 import contextlib
@@ -28,6 +29,7 @@ from animeprep.names import shortened
 from animeprep.records import Records
 
 RECIPE = "animeprep.toml"
+REPORT = "report.html"
 FRAMES = "frames"
 LEFT_OUT = "left_out"
 CROPS = "crops"

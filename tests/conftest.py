@@ -1,7 +1,8 @@
-"""Pictures, films and folders that tests know the answers about."""
+"""Pictures, films and folders that tests know the answers about, and a browser."""
 
 # mypy: allow-untyped-calls
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -178,3 +179,16 @@ def small_dataset(dataset, put):
         put("gray", **{f"s{number}": to_gray(style)})
         put("smooth_gray", **{f"s{number}": to_gray(smooth)})
     return dataset
+
+
+@pytest.fixture
+def browser():
+    """Chromium, where it and playwright are installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = shutil.which("chromium")
+    if not program:
+        pytest.skip("there is no chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()

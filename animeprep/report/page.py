@@ -14,6 +14,7 @@ from animeprep.dataset import (
     GRAY,
     PHOTO,
     RECIPE,
+    REPORT,
     SMOOTH,
     SMOOTH_GRAY,
     STYLE,
@@ -30,7 +31,6 @@ from animeprep.report.pictures import chosen_by_hand, copies, crop_positions, sh
 from animeprep.report.tables import films, in_force, problems
 from animeprep.settings import Settings
 
-FILE_NAME = "report.html"
 _SETS = {
     CROPS: "crops",
     STYLE: "style (a)",
@@ -74,7 +74,7 @@ def report(dataset: Dataset, settings: Mapping[str, Settings], *, path: Path | N
         *in_force(facts, _recipe(facts)),
     ]
     sections += problems(facts)
-    path = path or dataset.root / FILE_NAME
+    path = path or dataset.root / REPORT
     write_page(path, f"Dataset {dataset.root.resolve().name}", _lead(facts), sections)
     return path
 

@@ -8,7 +8,6 @@ import functools
 import os
 import re
 import threading
-import webbrowser
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -25,8 +24,8 @@ from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError, InputError
 from animeprep.folders import Summary
 from animeprep.images import encode_jpeg, read_rgb, thumbnail
+from animeprep.local_page import LocalHandler, LocalServer, Refusal
 from animeprep.review.catalogue import TABS, Candidate, Catalogue, key_of
-from animeprep.review.local_page import LocalHandler, LocalServer, Refusal
 
 STAGE = "review"
 PER_PAGE = 200
@@ -233,13 +232,6 @@ def serve(
         UsageError: the port cannot be had.
     """
     with ReviewServer(dataset, port) as server:
-        try:
-            ready(server.url)
-            if open_browser:
-                # Apart: a browser in the terminal would keep the server from answering it.
-                threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
-            server.serve_forever()
-        except KeyboardInterrupt:
-            pass
+        server.run(ready, open_browser=open_browser)
         # Waits for a decision that is being written.
         return Summary(STAGE, counts=Counter(server.sitting.state().decided.values()))

@@ -1,5 +1,6 @@
 import io
 import struct
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -109,6 +110,16 @@ def test_sixteen_bits_stay(suffix, kind, deep):
     data = encode(photo, photo.pixels, Encoding(kind))
     np.testing.assert_array_equal(decode(data, "again").pixels, deep)
     assert MARK in data
+
+
+def test_nothing_but_the_metadata_goes_into_a_file_of_sixteen_bits(deep):
+    # OpenCV takes what stands behind it in memory along, up to the next zero.
+    for length in range(400, 430):
+        other = bytes([65]) * (2 * length)
+        packet = b"<rdf:RDF></rdf:RDF>" + other[:length]
+        photo = replace(decode(stored(deep, ".png"), "deep"), xmp=bytes(bytearray(packet)))
+        with Image.open(io.BytesIO(encode(photo, deep, Encoding(mark=False)))) as image:
+            assert image.info["XML:com.adobe.xmp"].encode() == packet
 
 
 def test_sixteen_bits_become_eight_where_there_is_no_room(deep):

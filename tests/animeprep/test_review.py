@@ -3,7 +3,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -548,18 +547,6 @@ def test_ctrl_c_ends_the_real_thing(filled):
         assert running.stdout.read().strip() == "{'reject': 1}"
         assert running.wait(20) == 0
     assert decisions(filled) == {"frames/a.png": REJECT}
-
-
-@pytest.fixture
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium")
-    if not program:
-        pytest.skip("there is no chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

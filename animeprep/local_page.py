@@ -6,18 +6,26 @@ token that only the page knows (against cross-site request forgery).
 """
 
 import json
+import os
 import re
 import secrets
+import shutil
+import signal
 import sys
+import threading
+import webbrowser
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from animeprep.errors import AnimeprepError, UsageError
+from animeprep.files import writing
 
 MAX_BODY = 2**16
+_CHUNK = 2**20
 _ADDRESS = "127.0.0.1"
 _JSON = "application/json"
 _HEADERS = {
@@ -68,6 +76,25 @@ class LocalServer(ThreadingHTTPServer):
         self.hosts = {f"{name}:{self.server_port}" for name in (_ADDRESS, "localhost")}
         self.token = secrets.token_urlsafe(32)
 
+    def run(self, ready: Callable[[str], None], *, open_browser: bool) -> None:
+        """Answer until Ctrl-C; `kill` ends it as tidily.
+
+        Args:
+            ready: called with the page's address when it can be opened.
+            open_browser: open the page in the user's browser.
+        """
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            ready(self.url)
+            if open_browser:
+                # Apart: a browser in the terminal would keep the server from answering it.
+                threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
+            self.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Pass over browsers that stop listening, as they do while one scrolls."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
@@ -75,9 +102,14 @@ class LocalServer(ThreadingHTTPServer):
 
 
 class LocalHandler(BaseHTTPRequestHandler, ABC):
-    """Answers the requests of one connection; say what in `get` and `post`."""
+    """Answers the requests of one connection; say what in `get`, `post` and `put`.
+
+    Attributes:
+        max_upload: bytes that `put` takes at most.
+    """
 
     server: LocalServer
+    max_upload = 0
     protocol_version = "HTTP/1.1"
     server_version = "animeprep"
     sys_version = ""
@@ -91,6 +123,10 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
     def post(self, body: bytes) -> None:
         """Answer a POST of JSON that showed the token; a `Refusal` is told to the page."""
 
+    def put(self, length: int) -> None:  # noqa: ARG002 - for those who take files
+        """Answer a PUT that showed the token; `receive` reads its body."""
+        raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+
     def do_GET(self) -> None:
         """Called by the base class."""
         self._answer(self.get)
@@ -98,6 +134,10 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
     def do_POST(self) -> None:
         """Called by the base class."""
         self._answer(lambda: self.post(self._body()))
+
+    def do_PUT(self) -> None:
+        """Called by the base class."""
+        self._answer(self._put)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's
         """Say nothing on the terminal."""
@@ -107,28 +147,59 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
             self._check_host()
             respond()
         except Refusal as refusal:
-            # What was not read of the request would be taken for the next one.
-            self.close_connection = True
-            self.send_json({"error": refusal.reason}, refusal.status)
+            self._decline(refusal.reason, refusal.status)
         except AnimeprepError as error:
-            self.send_json({"error": str(error)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._decline(str(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _decline(self, reason: str, status: HTTPStatus) -> None:
+        # What was not read of the request would be taken for the next one.
+        self.close_connection = True
+        self.send_json({"error": reason}, status)
 
     def _check_host(self) -> None:
         if self.headers.get_all("Host") not in [[host] for host in self.server.hosts]:
             raise Refusal(HTTPStatus.FORBIDDEN, f"open {self.server.url}")
 
     def _body(self) -> bytes:
+        self._check_token()
+        if self.headers.get_content_type() != _JSON:
+            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON}")
+        return self.rfile.read(self._length(MAX_BODY))
+
+    def _put(self) -> None:
+        self._check_token()
+        self.put(self._length(self.max_upload))
+
+    def _check_token(self) -> None:
         token = self.headers.get("X-Token", "").encode(errors="replace")
         if not secrets.compare_digest(token, self.server.token.encode()):
             raise Refusal(HTTPStatus.FORBIDDEN, "this page is of an earlier run: reload it")
-        if self.headers.get_content_type() != _JSON:
-            raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON}")
+
+    def _length(self, most: int) -> int:
         length = self.headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]+", length):
             raise Refusal(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
-        if len(length) > 9 or int(length) > MAX_BODY:
+        if len(length) > 15 or int(length) > most:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too long")
-        return self.rfile.read(int(length))
+        return int(length)
+
+    def receive(self, length: int, path: Path) -> None:
+        """Write the body of a PUT to a file, a part at a time.
+
+        Raises:
+            Refusal: the browser stopped sending.
+            OutputError: the file cannot be written.
+        """
+        with writing(path):
+            file = path.open("wb", buffering=0)
+        with file:
+            while length:
+                part = self.rfile.read(min(length, _CHUNK))
+                if not part:
+                    raise Refusal(HTTPStatus.BAD_REQUEST, "it did not come whole: send it again")
+                with writing(path):
+                    file.write(part)
+                length -= len(part)
 
     def send_page(self, render: Callable[[str], str]) -> None:
         """Send HTML; `render` gets the nonce that its style and script must bear."""
@@ -149,11 +220,27 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
         headers: dict[str, str] | None = None,
     ) -> None:
         """Send bytes of a media type; `headers` replace the usual ones."""
+        self._send_head(kind, len(body), status, headers or {})
+        self.wfile.write(body)
+
+    def send_file(self, path: Path, kind: str, headers: dict[str, str]) -> None:
+        """Send a file as it is; a `Refusal` where it is gone."""
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise Refusal(HTTPStatus.NOT_FOUND, "it is gone") from error
+        with file:
+            size = os.fstat(file.fileno()).st_size  # a page may be written anew meanwhile
+            self._send_head(kind, size, HTTPStatus.OK, headers)
+            shutil.copyfileobj(file, self.wfile, _CHUNK)
+
+    def _send_head(
+        self, kind: str, length: int, status: HTTPStatus, headers: dict[str, str]
+    ) -> None:
         self.send_response(status)
-        length = {"Content-Type": kind, "Content-Length": str(len(body))}
-        for name, value in {**_HEADERS, **length, **(headers or {})}.items():
+        described = {"Content-Type": kind, "Content-Length": str(length)}
+        for name, value in {**_HEADERS, **described, **headers}.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
