@@ -67,7 +67,7 @@ def paint_film(
         return summary
     found = contents(film)
     streams, others = carried(source, found.streams, CONTAINERS[target.suffix.lower()])
-    parts = find_parts(film, how)
+    parts = find_parts(film, how, advance)
     with Parts.opened(target, _plan(film, how, parts)) as files:
         todo = [part for part in parts if not files.has(part)]
         done = sum(part.end - part.first for part in parts if part not in todo)

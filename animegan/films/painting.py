@@ -57,16 +57,28 @@ class Outcome:
     problem: FilmError | None
 
 
-def find_parts(film: Film, how: How) -> list[Part]:
+def find_parts(
+    film: Film, how: How, advance: Callable[[float], None] = lambda _share: None
+) -> list[Part]:
     """The stretch that is asked for, shot by shot.
+
+    Args:
+        film: from `probe`.
+        how: to paint it.
+        advance: told 0 again and again meanwhile.
 
     Raises:
         FilmError: it holds no picture.
     """
     first, end = stretch(film, how.film.start, how.film.end)
-    with progress(f"shots {film.path.name}", len(film.packets)) as advance:
+    with progress(f"shots {film.path.name}", len(film.packets)) as show:
+
+        def tick(packets: int) -> None:
+            show(by=packets)
+            advance(0.0)
+
         part = (first, end) if film.by_timestamps else None
-        begins, total = shots(film, lambda count: advance(by=count), part)
+        begins, total = shots(film, tick, part)
     end = min(end, total)
     return parts_of([first, *(begin for begin in begins if first < begin < end)], end)
 

@@ -30,7 +30,7 @@ def test_every_picture_is_painted_once_and_shown_at_its_time(
     out = tmp_path / "out.mkv"
     shares: list[float] = []
     summary = paint_film(film, out, how(), advance=shares.append)
-    assert shares == [n / 30 for n in range(1, 31)]
+    assert [share for share in shares if share] == [n / 30 for n in range(1, 31)]
     found = shown(out)
     assert numbers_in(out) == list(range(30))
     assert [time for time, _ in found] == [40 * n for n in range(30)]
