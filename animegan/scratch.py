@@ -4,6 +4,7 @@ A file is reserved whole before it is used, so that a full disk is an error and 
 pages are handed back as soon as they are written or read, so that it does not count as memory.
 """
 
+import math
 import mmap
 import os
 import tempfile
@@ -16,13 +17,14 @@ from animegan.regions import Region
 
 #: Files take up to this share of the free disk.
 _SHARE = 0.5
+_LARGEST = torch.finfo(torch.float16).max
 
 
 class Store:
-    """Features 1×C×H×W, float32, written and read in regions.
+    """Features 1×C×H×W, written and read in regions of float32.
 
     Args:
-        data: H×W×C, on any device.
+        data: H×W×C, float32 or float16, on any device.
         pages: the mapped file behind it.
     """
 
@@ -41,14 +43,17 @@ class Store:
 
     def write(self, region: Region, part: Tensor) -> None:
         """Keep 1×C×h×w as a region."""
+        if self._data.dtype == torch.float16:
+            part = part.clamp(-_LARGEST, _LARGEST)  # infinity would spoil the whole picture
         self._cut(region).copy_(part[0].permute(1, 2, 0))
         self._hand_back()
 
     def read(self, region: Region, device: torch.device) -> Tensor:
         """A copy of a region, 1×C×h×w, channels last."""
-        part = self._cut(region).clone(memory_format=torch.contiguous_format).to(device)
+        part = self._cut(region).to(device, torch.float32, copy=True).contiguous()
         self._hand_back()
-        return part.permute(2, 0, 1)[None]
+        # With the picture's axis first, torch sees that the channels come last.
+        return part[None].permute(0, 3, 1, 2)
 
     def _cut(self, region: Region) -> Tensor:
         rows, columns = region
@@ -67,6 +72,9 @@ class Scratch:
         device: where those lie.
         folder: where files lie; by default the system's folder for temporary files.
         disk: bytes that files may take; by default half of what is free there.
+
+    Attributes:
+        memory, disk: the bytes that are left.
     """
 
     def __init__(
@@ -76,9 +84,9 @@ class Scratch:
         folder: Path | None = None,
         disk: int | None = None,
     ) -> None:
-        self._memory, self._device = memory, device
+        self.memory, self._device = memory, device
         self._folder = folder or Path(tempfile.gettempdir())
-        self._disk = self._free() if disk is None else disk
+        self.disk = self._free() if disk is None else disk
 
     def _free(self) -> int:
         if not hasattr(os, "statvfs"):
@@ -86,32 +94,25 @@ class Scratch:
         disk = os.statvfs(self._folder)
         return int(disk.f_bavail * disk.f_frsize * _SHARE)
 
-    def fits(self, nbytes: int, spare: int = 0, *, in_memory: bool) -> bool:
-        """Whether there is room for so many bytes more, and `spare` bytes stay free somewhere."""
-        room = self._memory if in_memory else self._disk
-        return nbytes <= room and nbytes + spare <= self._memory + self._disk
+    def new(self, shape: tuple[int, int, int], kind: torch.dtype, *, in_memory: bool) -> Store:
+        """Room for features H×W×C, float32 or float16.
 
-    def new(self, channels: int, height: int, width: int, *, spare: int = 0) -> Store | None:
-        """Room for features, after which `spare` bytes are left; None where there is none."""
-        shape = height, width, channels
-        nbytes = 4 * height * width * channels
-        if self.fits(nbytes, spare, in_memory=True):
-            self._memory -= nbytes
-            return Store(torch.empty(shape, device=self._device))
-        if not self.fits(nbytes, spare, in_memory=False):
-            return None
+        Raises:
+            MemoryError, OSError: others have taken it.
+        """
+        nbytes = kind.itemsize * math.prod(shape)
+        if in_memory:
+            self.memory -= nbytes
+            return Store(torch.empty(shape, dtype=kind, device=self._device))
         with tempfile.TemporaryFile(dir=self._folder) as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, nbytes)
-            except OSError:
-                return None
+            os.posix_fallocate(file.fileno(), 0, nbytes)
             pages = mmap.mmap(file.fileno(), nbytes)
-        self._disk -= nbytes
-        return Store(torch.frombuffer(pages, dtype=torch.float32).view(shape), pages)
+        self.disk -= nbytes
+        return Store(torch.frombuffer(pages, dtype=kind).view(shape), pages)
 
     def give_back(self, store: Store) -> None:
         """Its room can be used again; the store must not be."""
         if store.in_memory:
-            self._memory += store.nbytes
+            self.memory += store.nbytes
         else:
-            self._disk += store.nbytes
+            self.disk += store.nbytes

@@ -83,6 +83,7 @@ def tiles(arguments: argparse.Namespace) -> None:
     multiple = network.generator.multiple_of
     picture = picture[: arguments.height // multiple * multiple]
     made: dict[str, Pixels] = {}
+    arithmetic = {"whole": 1.0}
 
     def whole() -> None:
         made["whole"] = network.paint(picture, in_tiles=False)
@@ -91,6 +92,7 @@ def tiles(arguments: argparse.Namespace) -> None:
         scratch = Scratch(memory, network.device, disk=disk)
         streaming = Streaming(network.generator, network.device, arguments.tile)
         made[name] = streaming.paint(picture, scratch)
+        arithmetic[name] = streaming.arithmetic
 
     coarse = 3 * 4 * 256 * picture.shape[0] * picture.shape[1] // 16
     ways: dict[str, Callable[[], object]] = {
@@ -107,7 +109,10 @@ def tiles(arguments: argparse.Namespace) -> None:
     print(f"{arguments.network}, {picture.shape[1]}×{picture.shape[0]}, tiles of {arguments.tile}")
     for name, took in times.items():
         ratio = took / times["whole"]
-        print(f"{name:28} {took:7.2f} s  {ratio:5.2f}×  {psnr(made[name], made['whole']):6.1f} dB")
+        print(
+            f"{name:28} {took:7.2f} s  {ratio:5.2f}×  {arithmetic[name]:5.2f}×"
+            f"  {psnr(made[name], made['whole']):6.1f} dB"
+        )
 
 
 def large(arguments: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from animegan import streaming
 from animegan.models import GENERATORS
 from animegan.models.norms import InstanceNorm, LayerNorm
 from animegan.scratch import Scratch
-from animegan.streaming import Streaming
+from animegan.streaming import Streaming, cuts
 from animegan.tensors import to_tensor
 from animegan.tracing import Moments
 
@@ -60,35 +60,35 @@ def test_tiles_are_the_whole_picture(name, tile, memory, photo, tmp_path, monkey
     with torch.inference_mode():
         whole = generator(to_tensor(photo))
     parts = iter(exact)
-    for top in range(0, 72, tile):
-        for left in range(0, 104, tile):
-            expected = whole[..., top : top + tile, left : left + tile]
+    for rows in cuts(72, tile):
+        for columns in cuts(104, tile):
+            expected = whole[..., rows.first : rows.end, columns.first : columns.end]
             assert psnr(next(parts), expected) > 90
     assert list(tmp_path.iterdir()) == []
 
 
-def test_features_are_kept_where_there_is_room(photo, tmp_path):
+def test_what_is_kept_goes_where_there_is_room(photo, tmp_path):
     generator = generator_of("animegan")
     made = []
 
     class Watched(Scratch):
-        def new(self, channels, height, width, *, spare=0):
-            store = super().new(channels, height, width, spare=spare)
-            made.append((height, store.in_memory if store else None))
-            return store
+        def new(self, shape, kind, *, in_memory):
+            made.append((shape[0], kind, in_memory))
+            return super().new(shape, kind, in_memory=in_memory)
 
     room = Watched(10**9, CPU, tmp_path)
-    Streaming(generator, CPU, 64).paint(photo, room)
-    assert {height for height, _ in made} == {72, 36, 18}
-    assert all(in_memory for _, in_memory in made)
-    assert room.fits(10**9, in_memory=True)  # all is given back
+    work = Streaming(generator, CPU, 64)
+    work.paint(photo, room)
+    assert set(made) == {(height, torch.float32, True) for height in (72, 36, 18)}
+    assert room.memory == 10**9  # all is given back
+    assert work.arithmetic < 1.1
     made.clear()
-    # A sum and the one before, 256×18×26 each: no room for any finer features.
-    coarse = 2 * 4 * 256 * 18 * 26
-    Streaming(generator, CPU, 64).paint(photo, Watched(0, CPU, tmp_path, disk=coarse))
-    assert {height for height, in_memory in made if in_memory is not None} == {18}
+    # A sum and the one before, 256×18×26 each, in 16 bits: no room for any finer features.
+    coarse = 2 * 2 * 256 * 18 * 26
+    work.paint(photo, Watched(0, CPU, tmp_path, disk=coarse))
+    assert set(made) == {(18, torch.float16, False)}
     with pytest.raises(MemoryError):
-        Streaming(generator, CPU, 64).paint(photo, Scratch(0, CPU, disk=coarse - 1))
+        work.paint(photo, Scratch(0, CPU, disk=coarse - 1))
 
 
 def test_moments_do_not_cancel():
