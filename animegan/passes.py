@@ -14,9 +14,9 @@ from animegan.tracing import Normalisation, Step
 
 #: Sums of features this much smaller than the picture are always kept.
 _COARSE = 4
-#: Multiply-adds that take as long as any step at all takes for each value, and as a byte takes to be
-#: written or read in memory or in a file (docs/benchmarks.md).
-_STEP, _BYTE = 80, {True: 20, False: 75}
+#: Multiply-adds that take as long as any step takes for each value beside its own, and as writing or
+#: reading a value takes in memory or in a file (docs/benchmarks.md).
+_STEP, _COPY = 80, {True: 80, False: 300}
 
 
 class Pass(NamedTuple):
@@ -123,7 +123,7 @@ class _Way:
             new[name] = nbytes <= room[True]
             room[new[name]] -= nbytes
         cost = self._cost(flow, flow.sources(norms)) + sum(
-            _BYTE[place] * self.width * flow.values(name) for name, place in new.items()
+            _COPY[place] * flow.values(name) for name, place in new.items()
         )
         kept = {**self.kept, **new}
         needed = set(flow.cone([flow.last], kept))
@@ -137,7 +137,7 @@ class _Way:
         cost = 0.0
         for name in flow.cone(targets, self.kept):
             if name in self.kept:
-                cost += _BYTE[self.kept[name]] * self.width * flow.values(name)
+                cost += _COPY[self.kept[name]] * flow.values(name)
             else:
                 cost += (_STEP + flow.steps[name].work) * flow.values(name)
         return cost
