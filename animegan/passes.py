@@ -14,8 +14,8 @@ from animegan.tracing import Normalisation, Step
 
 #: Sums of features this much smaller than the picture are always kept.
 _COARSE = 4
-#: Multiply-adds that take as long as any step takes for each value beside its own, and as writing or
-#: reading a value takes in memory or in a file (docs/benchmarks.md).
+#: Multiply-adds that take as long as any step takes for each value beside its own, and as a value
+#: takes to be written or read in memory or in a file (docs/benchmarks.md).
 _STEP, _COPY = 80, {True: 80, False: 300}
 
 

@@ -1,14 +1,16 @@
 """Room for features: in memory as far as it goes, then in files that nobody sees.
 
-A file is reserved whole before it is used, so that a full disk is an error and no crash, and its
-pages are handed back as soon as they are written or read, so that it does not count as memory.
+A file is reserved whole before it is used, so that a full disk is an error at once, and it is read
+and written without being mapped: faults of single pages take several times as long.
 """
 
 import math
 import mmap
 import os
 import tempfile
+import weakref
 from pathlib import Path
+from typing import IO, Protocol
 
 import torch
 from torch import Tensor
@@ -20,48 +22,77 @@ _SHARE = 0.5
 _LARGEST = torch.finfo(torch.float16).max
 
 
-class Store:
-    """Features 1×C×H×W, written and read in regions of float32.
+class Store(Protocol):
+    """Features 1×C×H×W, kept as float32 or float16, written and read in regions of float32."""
 
-    Args:
-        data: H×W×C, float32 or float16, on any device.
-        pages: the mapped file behind it.
-    """
-
-    def __init__(self, data: Tensor, pages: mmap.mmap | None = None) -> None:
-        self._data, self._pages = data, pages
-
-    @property
-    def nbytes(self) -> int:
-        """Its size."""
-        return self._data.nbytes
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether it lies in memory rather than in a file."""
-        return self._pages is None
+    nbytes: int
+    in_memory: bool
 
     def write(self, region: Region, part: Tensor) -> None:
         """Keep 1×C×h×w as a region."""
-        if self._data.dtype == torch.float16:
-            part = part.clamp(-_LARGEST, _LARGEST)  # infinity would spoil the whole picture
-        self._cut(region).copy_(part[0].permute(1, 2, 0))
-        self._hand_back()
 
     def read(self, region: Region, device: torch.device) -> Tensor:
         """A copy of a region, 1×C×h×w, channels last."""
+
+
+class _InMemory:
+    in_memory = True
+
+    def __init__(self, data: Tensor) -> None:
+        """Data: H×W×C."""
+        self._data, self.nbytes = data, data.nbytes
+
+    def write(self, region: Region, part: Tensor) -> None:
+        self._cut(region).copy_(_narrowed(part, self._data.dtype))
+
+    def read(self, region: Region, device: torch.device) -> Tensor:
         part = self._cut(region).to(device, torch.float32, copy=True).contiguous()
-        self._hand_back()
-        # With the picture's axis first, torch sees that the channels come last.
-        return part[None].permute(0, 3, 1, 2)
+        return _as_features(part)
 
     def _cut(self, region: Region) -> Tensor:
         rows, columns = region
         return self._data[rows.first : rows.end, columns.first : columns.end]
 
-    def _hand_back(self) -> None:
-        if self._pages is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self._pages.madvise(mmap.MADV_DONTNEED)  # of a shared mapping: the file keeps all
+
+class _InFile:
+    in_memory = False
+
+    def __init__(self, file: IO[bytes], shape: tuple[int, int, int], kind: torch.dtype) -> None:
+        self._handle, self._kind = file.fileno(), kind
+        weakref.finalize(self, file.close)
+        _height, self._width, self._channels = shape
+        self.nbytes = kind.itemsize * math.prod(shape)
+
+    def write(self, region: Region, part: Tensor) -> None:
+        values = _narrowed(part, self._kind).to("cpu", self._kind).contiguous().numpy()
+        for row, place in zip(values, self._places(region), strict=True):
+            os.pwrite(self._handle, row.data, place)
+
+    def read(self, region: Region, device: torch.device) -> Tensor:
+        part = torch.empty((*region.size, self._channels), dtype=self._kind)
+        for row, place in zip(part.numpy(), self._places(region), strict=True):
+            os.preadv(self._handle, [row.data], place)
+        return _as_features(part.to(device, torch.float32))
+
+    def _places(self, region: Region) -> range:
+        """Where each row of a region begins."""
+        pixel = self._channels * self._kind.itemsize
+        rows, columns = region
+        first = (rows.first * self._width + columns.first) * pixel
+        step = self._width * pixel
+        return range(first, first + step * (rows.end - rows.first), step)
+
+
+def _narrowed(part: Tensor, kind: torch.dtype) -> Tensor:
+    """1×C×h×w → h×w×C, without what would become infinite and spoil the whole picture."""
+    if kind == torch.float16:
+        part = part.clamp(-_LARGEST, _LARGEST)
+    return part[0].permute(1, 2, 0)
+
+
+def _as_features(part: Tensor) -> Tensor:
+    """h×w×C → 1×C×h×w; with the first axis first, torch sees that the channels come last."""
+    return part[None].permute(0, 3, 1, 2)
 
 
 class Scratch:
@@ -89,7 +120,7 @@ class Scratch:
         self.disk = self._free() if disk is None else disk
 
     def _free(self) -> int:
-        if not hasattr(os, "statvfs"):
+        if not hasattr(os, "preadv"):
             return 0
         disk = os.statvfs(self._folder)
         return int(disk.f_bavail * disk.f_frsize * _SHARE)
@@ -102,13 +133,22 @@ class Scratch:
         """
         nbytes = kind.itemsize * math.prod(shape)
         if in_memory:
+            store = _InMemory(self._take(nbytes).view(kind).view(shape))
             self.memory -= nbytes
-            return Store(torch.empty(shape, dtype=kind, device=self._device))
-        with tempfile.TemporaryFile(dir=self._folder) as file:
-            os.posix_fallocate(file.fileno(), 0, nbytes)
-            pages = mmap.mmap(file.fileno(), nbytes)
+            return store
+        file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  # the store closes it
+        os.posix_fallocate(file.fileno(), 0, nbytes)
         self.disk -= nbytes
-        return Store(torch.frombuffer(pages, dtype=kind).view(shape), pages)
+        return _InFile(file, shape, kind)
+
+    def _take(self, nbytes: int) -> Tensor:
+        if self._device.type != "cpu" or not hasattr(mmap, "MAP_PRIVATE"):
+            return torch.empty(nbytes, dtype=torch.uint8, device=self._device)
+        # Not from the heap, where large blocks of many sizes leave gaps as large.
+        pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        return torch.frombuffer(pages, dtype=torch.uint8)
 
     def give_back(self, store: Store) -> None:
         """Its room can be used again; the store must not be."""
