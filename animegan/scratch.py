@@ -10,7 +10,7 @@ import os
 import tempfile
 import weakref
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -22,57 +22,87 @@ _SHARE = 0.5
 _LARGEST = torch.finfo(torch.float16).max
 
 
-class Store(Protocol):
-    """Features 1×C×H×W, kept as float32 or float16, written and read in regions of float32."""
+class Store:
+    """Features 1×C×H×W, kept as float32 or float16, written and read in regions of float32.
 
-    nbytes: int
+    Float16 keeps what differs from the mean of each channel in the part that is written first: a
+    norm takes the mean away and enlarges what is left, with all that was lost in rounding.
+
+    Attributes:
+        in_memory: whether it lies in memory rather than in a file.
+        nbytes: its size.
+    """
+
     in_memory: bool
+
+    def __init__(self, shape: tuple[int, int, int], kind: torch.dtype) -> None:
+        _height, self._width, self._channels = shape
+        self._kind = kind
+        self._offset: Tensor | None = None
+        self.nbytes = kind.itemsize * math.prod(shape)
 
     def write(self, region: Region, part: Tensor) -> None:
         """Keep 1×C×h×w as a region."""
+        values = part[0].permute(1, 2, 0)
+        if self._kind == torch.float16:
+            if self._offset is None:
+                self._offset = values.mean((0, 1))
+            # What becomes infinite would spoil the whole picture.
+            values = (values - self._offset).clamp_(-_LARGEST, _LARGEST)
+        self._put(region, values)
 
     def read(self, region: Region, device: torch.device) -> Tensor:
         """A copy of a region, 1×C×h×w, channels last."""
+        part = self._get(region, device)
+        if self._offset is not None:
+            part += self._offset
+        return part[None].permute(0, 3, 1, 2)  # torch sees the layout if the first axis is first
+
+    def _put(self, region: Region, values: Tensor) -> None:
+        """Keep h×w×C."""
+        raise NotImplementedError
+
+    def _get(self, region: Region, device: torch.device) -> Tensor:
+        """A copy, float32 h×w×C."""
+        raise NotImplementedError
 
 
-class _InMemory:
+class _InMemory(Store):
     in_memory = True
 
-    def __init__(self, data: Tensor) -> None:
-        """Data: H×W×C."""
-        self._data, self.nbytes = data, data.nbytes
+    def __init__(self, data: Tensor, shape: tuple[int, int, int], kind: torch.dtype) -> None:
+        super().__init__(shape, kind)
+        self._data = data.view(kind).view(shape)
 
-    def write(self, region: Region, part: Tensor) -> None:
-        self._cut(region).copy_(_narrowed(part, self._data.dtype))
+    def _put(self, region: Region, values: Tensor) -> None:
+        self._cut(region).copy_(values)
 
-    def read(self, region: Region, device: torch.device) -> Tensor:
-        part = self._cut(region).to(device, torch.float32, copy=True).contiguous()
-        return _as_features(part)
+    def _get(self, region: Region, device: torch.device) -> Tensor:
+        return self._cut(region).to(device, torch.float32, copy=True).contiguous()
 
     def _cut(self, region: Region) -> Tensor:
         rows, columns = region
         return self._data[rows.first : rows.end, columns.first : columns.end]
 
 
-class _InFile:
+class _InFile(Store):
     in_memory = False
 
     def __init__(self, file: IO[bytes], shape: tuple[int, int, int], kind: torch.dtype) -> None:
-        self._handle, self._kind = file.fileno(), kind
+        super().__init__(shape, kind)
+        self._handle = file.fileno()
         weakref.finalize(self, file.close)
-        _height, self._width, self._channels = shape
-        self.nbytes = kind.itemsize * math.prod(shape)
 
-    def write(self, region: Region, part: Tensor) -> None:
-        values = _narrowed(part, self._kind).to("cpu", self._kind).contiguous().numpy()
-        for row, place in zip(values, self._places(region), strict=True):
+    def _put(self, region: Region, values: Tensor) -> None:
+        rows = values.to("cpu", self._kind).contiguous().numpy()
+        for row, place in zip(rows, self._places(region), strict=True):
             os.pwrite(self._handle, row.data, place)
 
-    def read(self, region: Region, device: torch.device) -> Tensor:
+    def _get(self, region: Region, device: torch.device) -> Tensor:
         part = torch.empty((*region.size, self._channels), dtype=self._kind)
         for row, place in zip(part.numpy(), self._places(region), strict=True):
             os.preadv(self._handle, [row.data], place)
-        return _as_features(part.to(device, torch.float32))
+        return part.to(device, torch.float32)
 
     def _places(self, region: Region) -> range:
         """Where each row of a region begins."""
@@ -81,18 +111,6 @@ class _InFile:
         first = (rows.first * self._width + columns.first) * pixel
         step = self._width * pixel
         return range(first, first + step * (rows.end - rows.first), step)
-
-
-def _narrowed(part: Tensor, kind: torch.dtype) -> Tensor:
-    """1×C×h×w → h×w×C, without what would become infinite and spoil the whole picture."""
-    if kind == torch.float16:
-        part = part.clamp(-_LARGEST, _LARGEST)
-    return part[0].permute(1, 2, 0)
-
-
-def _as_features(part: Tensor) -> Tensor:
-    """h×w×C → 1×C×h×w; with the first axis first, torch sees that the channels come last."""
-    return part[None].permute(0, 3, 1, 2)
 
 
 class Scratch:
@@ -133,13 +151,14 @@ class Scratch:
         """
         nbytes = kind.itemsize * math.prod(shape)
         if in_memory:
-            store = _InMemory(self._take(nbytes).view(kind).view(shape))
+            held = _InMemory(self._take(nbytes), shape, kind)
             self.memory -= nbytes
-            return store
+            return held
         file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  # the store closes it
+        stored = _InFile(file, shape, kind)
         os.posix_fallocate(file.fileno(), 0, nbytes)
         self.disk -= nbytes
-        return _InFile(file, shape, kind)
+        return stored
 
     def _take(self, nbytes: int) -> Tensor:
         if self._device.type != "cpu" or not hasattr(mmap, "MAP_PRIVATE"):
