@@ -123,7 +123,7 @@ def tiles(arguments: argparse.Namespace) -> None:
     turns = [{name: cost(run) for name, run in ways.items()} for _ in range(arguments.turns)]
     print(f"{arguments.network}, {picture.shape[1]}×{picture.shape[0]}, tiles of {arguments.tile}")
     for name in ways:
-        processor, clock, memory = (
+        processor, clock, most = (
             statistics.median(turn[name][n] for turn in turns) for n in range(3)
         )
         ratios = [
@@ -131,7 +131,7 @@ def tiles(arguments: argparse.Namespace) -> None:
         ]
         print(
             f"{name:24} {processor:7.2f} s of processor {ratios[0]:5.2f}×, {clock:7.2f} s "
-            f"{ratios[1]:5.2f}×, arithmetic {arithmetic[name]:5.2f}×, {memory / GIB:5.2f} GiB, "
+            f"{ratios[1]:5.2f}×, arithmetic {arithmetic[name]:5.2f}×, {most / GIB:5.2f} GiB, "
             f"{psnr(made[name], made['whole']):6.1f} dB",
             flush=True,
         )
