@@ -165,8 +165,6 @@ class Scratch:
             return torch.empty(nbytes, dtype=torch.uint8, device=self._device)
         # Not from the heap, where large blocks of many sizes leave gaps as large.
         pages = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            pages.madvise(mmap.MADV_HUGEPAGE)
         return torch.frombuffer(pages, dtype=torch.uint8)
 
     def give_back(self, store: Store) -> None:
