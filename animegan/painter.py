@@ -188,8 +188,8 @@ class Painter:
         Args:
             picture: uint8 or uint16 RGB H×W×3 of any size.
             norms: of the shot that it is from, by `survey`; by default its own.
-            in_tiles: paint it in tiles, which takes less memory, two to three times as long, and
-                gives the same to rounding; by default where it does not fit whole.
+            in_tiles: paint it in tiles, which takes less memory, longer, and gives the same to
+                rounding or to 80 dB (docs/painting.md); by default where it does not fit whole.
             advance: told the share that is done, 0 to 1, of a painting in tiles.
 
         Returns:

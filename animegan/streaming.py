@@ -1,9 +1,8 @@
 """Painting pictures that do not fit into memory, exactly.
 
 Norms use the mean and variance of whole features, so tiles alone would show seams. Here the network
-is computed in passes over tiles: each finds the statistics of the next norms, everything before
-them being known. What a pass would have to compute again and again is kept (`scratch`), always at a
-quarter of the picture's size and less, finer where there is room.
+is computed in passes over tiles (`passes`): each finds the statistics of the next norms, and keeps
+what later ones would have to compute again (`scratch`).
 
 Tiles overlap as far as their result needs it (`regions`), so the painting equals that of the whole
 picture to rounding.
@@ -17,17 +16,18 @@ import torch
 from torch import Tensor
 
 from animegan.models.blocks import Generator
+from animegan.passes import Flow, Pass, plan
 from animegan.regions import Region, Span
 from animegan.scratch import Scratch, Store
 from animegan.tensors import Pixels, to_picture, to_tensor
 from animegan.tracing import Moments, Normalisation, Step, trace
 
-#: Side of a tile, pixels of the picture: as large as memory allows, for overlaps cost.
+#: Side of a tile at most, pixels of the picture: larger ones overlap less and need more memory.
 TILE = 512
-#: Features this much smaller than the picture are always kept.
-_COARSE = 4
-#: Multiply-adds for a value from which on it is kept rather than computed again, in memory or file.
-_DEAR = {True: 100, False: 500}
+#: Tiles begin at multiples of it, where the coarsest features of all networks have a pixel's edge.
+_GRID = 8
+#: What is kept is rounded to 16 bits if this share of the cost is left then, or less.
+_PAYS = 0.8
 
 
 @dataclass
@@ -37,17 +37,21 @@ class Streaming:
     Args:
         generator: in evaluation mode on `device`.
         device: where to compute.
-        tile: side of a tile, pixels; a multiple of 8.
+        tile: side of a tile at most, pixels; a multiple of 8.
+
+    Attributes:
+        arithmetic: multiply-adds of the last painting, those of the whole picture being 1.
     """
 
     generator: Generator
     device: torch.device
     tile: int = TILE
-    _steps: dict[str, Step] = field(init=False)
+    arithmetic: float = field(default=0.0, init=False)
+    _steps: list[Step] = field(init=False)
 
     def __post_init__(self) -> None:
         """Trace the network."""
-        self._steps = {step.name: step for step in trace(self.generator)}
+        self._steps = trace(self.generator)
 
     def paint(
         self, picture: Pixels, scratch: Scratch, advance: Callable[[float], None] | None = None
@@ -57,7 +61,7 @@ class Streaming:
         Args:
             picture: uint8 or uint16 RGB H×W×3, H and W multiples of the generator's `multiple_of`.
             scratch: room for features.
-            advance: told the share of the passes that is done, 0 to 1.
+            advance: told the share that is done, 0 to 1.
 
         Returns:
             RGB of the same type, H×W×3.
@@ -65,72 +69,101 @@ class Streaming:
         Raises:
             MemoryError: there is not even room for the coarse features.
         """
-        work = _Painting(self._steps, picture, scratch, self.device, self.tile)
+        flow = Flow(self._steps, picture.shape[:2])
+        passes, kind = _plan(flow, scratch)
+        tiles = [
+            Region(rows, columns)
+            for rows in cuts(picture.shape[0], self.tile)
+            for columns in cuts(picture.shape[1], self.tile)
+        ]
+        work = _Painting(flow, picture, scratch, kind, self.device)
+        whole, done = len(tiles) * sum(one.cost for one in passes), 0.0
         with torch.inference_mode():
-            return work.paint(advance or (lambda _share: None))
+            for one in passes:
+                for _ in work.run(one, tiles):
+                    done += one.cost
+                    if advance is not None:
+                        advance(done / whole)
+        self.arithmetic = work.done / flow.work()
+        return work.painted
+
+
+def cuts(length: int, tile: int) -> list[Span]:
+    """A side in parts of one length, `tile` at most: thin strips would be all overlap.
+
+    >>> cuts(540, 512)
+    [Span(first=0, end=272), Span(first=272, end=540)]
+    """
+    each = -(-length // -(-length // tile))
+    each += -each % _GRID
+    return [Span(first, min(first + each, length)) for first in range(0, length, each)]
+
+
+def _plan(flow: Flow, scratch: Scratch) -> tuple[list[Pass], torch.dtype]:
+    """The passes, and what is kept as: float16, which still gives 80 dB, where that saves much."""
+    narrow = plan(flow, scratch.memory, scratch.disk, torch.float16.itemsize)
+    try:
+        wide = plan(flow, scratch.memory, scratch.disk, torch.float32.itemsize)
+    except MemoryError:
+        return narrow, torch.float16
+    costs = [sum(one.cost for one in passes) for passes in (narrow, wide)]
+    if costs[0] < _PAYS * costs[1]:
+        return narrow, torch.float16
+    return wide, torch.float32
 
 
 class _Painting:
-    """One picture on its way through the network."""
+    """One picture on its way through the network.
+
+    Attributes:
+        painted: what is painted of it.
+        done: multiply-adds until now.
+    """
 
     def __init__(
-        self,
-        steps: dict[str, Step],
-        picture: Pixels,
-        scratch: Scratch,
-        device: torch.device,
-        tile: int,
+        self, flow: Flow, picture: Pixels, scratch: Scratch, kind: torch.dtype, device: torch.device
     ) -> None:
-        self.steps, self.picture, self.scratch = steps, picture, scratch
-        self.device, self.tile = device, tile
-        self.photo, self.last = next(iter(steps)), list(steps)[-1]
-        self.norms = {
-            name: step.operation
-            for name, step in steps.items()
-            if isinstance(step.operation, Normalisation)
-        }
+        self.flow, self.steps, self.sizes = flow, flow.steps, flow.sizes
+        self.picture, self.scratch, self.kind, self.device = picture, scratch, kind, device
+        self.painted = np.empty_like(picture)
+        self.done = 0.0
         self.stores: dict[str, Store] = {}
-        self.sizes: dict[str, tuple[int, int]] = {}
-        for name, step in steps.items():
-            size = self.sizes[step.inputs[0]] if step.inputs else picture.shape[:2]
-            self.sizes[name] = (step.operation.length(size[0]), step.operation.length(size[1]))
-        # What must be kept at a time: a sum and the one before.
-        self._spare = 2 * max(
-            (
-                self._bytes(name)
-                for name, step in steps.items()
-                if len(step.inputs) > 1 and self._is_coarse(name)
-            ),
-            default=0,
-        )
+        for step in self.steps.values():
+            if isinstance(step.operation, Normalisation):
+                step.operation.forget()
 
-    def paint(self, advance: Callable[[float], None]) -> Pixels:
-        for norm in self.norms.values():
-            norm.forget()
-        done = 0
-        while pending := self._next_norms():
-            self._find_statistics(pending)
-            done += len(pending)
-            advance(done / (len(self.norms) + 1))
-        painted = np.empty_like(self.picture)
-        for tile in self._tiles():
-            part = self._compute({self.last: tile})[self.last]
-            rows, columns = tile
-            painted[rows.first : rows.end, columns.first : columns.end] = to_picture(
-                part, painted.dtype
+    def run(self, one: Pass, tiles: list[Region]) -> Iterator[None]:
+        """One pass over the tiles, a turn for each."""
+        sources = self.flow.sources(one.norms)
+        moments = {source: Moments() for source in sources}
+        kept = {
+            name: self.scratch.new(
+                (*self.sizes[name], self.steps[name].channels), self.kind, in_memory=in_memory
             )
-        for store in self.stores.values():
-            self.scratch.give_back(store)
-        advance(1.0)
-        return painted
-
-    def _tiles(self) -> Iterator[Region]:
-        """The picture in tiles, without overlaps."""
-        height, width = self.picture.shape[:2]
-        for top in range(0, height, self.tile):
-            for left in range(0, width, self.tile):
-                rows = Span(top, min(top + self.tile, height))
-                yield Region(rows, Span(left, min(left + self.tile, width)))
+            for name, in_memory in one.kept.items()
+        }
+        for tile in tiles:
+            wanted = {name: self._scaled(tile, name) for name in {**moments, **kept}}
+            parts = self._compute(wanted)
+            for name, store in kept.items():
+                store.write(wanted[name], parts[name])
+            if one.norms:
+                for source, moment in moments.items():
+                    moment.add(parts[source])
+            else:
+                rows, columns = tile
+                part = to_picture(parts[self.flow.last], self.painted.dtype)
+                self.painted[rows.first : rows.end, columns.first : columns.end] = part
+            yield
+        for name in one.norms:
+            norm = self.steps[name].operation
+            if isinstance(norm, Normalisation):
+                norm.learn(moments[self.steps[name].inputs[0]])
+        self.stores.update(kept)
+        # What is of no more use.
+        needed = self.flow.cone([self.flow.last], self.stores) if one.norms else ()
+        for name in [name for name in self.stores if name not in needed]:
+            self.scratch.give_back(self.stores.pop(name))
 
     def _scaled(self, tile: Region, name: str) -> Region:
         """The part of a step's result that lies where the tile does."""
@@ -140,91 +173,9 @@ class _Painting:
         )
         return Region(*shrunk)
 
-    def _cone(self, targets: list[str]) -> list[str]:
-        """The steps from the photo or what is kept to the targets, in order."""
-        found: set[str] = set()
-        waiting = list(targets)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                if name not in self.stores:
-                    waiting += self.steps[name].inputs
-        return [name for name in self.steps if name in found]
-
-    def _next_norms(self) -> list[str]:
-        """The norms before which everything is known."""
-        return [
-            name
-            for name, norm in self.norms.items()
-            if not norm.known
-            and all(
-                self.norms[one].known
-                for one in self._cone([self.steps[name].inputs[0]])
-                if one in self.norms
-            )
-        ]
-
-    def _find_statistics(self, norms: list[str]) -> None:
-        """One pass over the tiles, on which what is dear is kept."""
-        sources = [self.steps[name].inputs[0] for name in norms]
-        moments = {source: Moments() for source in sources}
-        kept = self._make_room(sources)
-        for tile in self._tiles():
-            wanted = {name: self._scaled(tile, name) for name in {**moments, **kept}}
-            parts = self._compute(wanted)
-            for source, moment in moments.items():
-                moment.add(parts[source])
-            for name, store in kept.items():
-                store.write(wanted[name], parts[name])
-        for name, source in zip(norms, sources, strict=True):
-            self.norms[name].learn(moments[source])
-        self.stores.update(kept)
-        needed = self._cone([self.last])
-        for name in [name for name in self.stores if name not in needed]:
-            self.scratch.give_back(self.stores.pop(name))
-
-    def _make_room(self, sources: list[str]) -> dict[str, Store]:
-        """Stores for results of the next pass: inputs of norms and sums."""
-        kept: dict[str, Store] = {}
-        for name in self._cone(sources):
-            is_sum = len(self.steps[name].inputs) > 1
-            if name in self.stores or not (is_sum or name in sources):
-                continue
-            size = self._bytes(name)
-            # Sums of sums would need more and more room.
-            must = is_sum and self._is_coarse(name)
-            spare = 0 if must else self._spare
-            in_memory = self.scratch.fits(size, spare, in_memory=True)
-            if not must and 4 * self._work(name) / size < _DEAR[in_memory]:
-                continue
-            store = self.scratch.new(self.steps[name].channels, *self.sizes[name], spare=spare)
-            if store is not None:
-                kept[name] = store
-            elif must:
-                raise MemoryError
-        return kept
-
-    def _is_coarse(self, name: str) -> bool:
-        return bool(self.sizes[name][0] * _COARSE <= self.picture.shape[0])
-
-    def _bytes(self, name: str) -> int:
-        """Of a whole result, float32."""
-        height, width = self.sizes[name]
-        return 4 * self.steps[name].channels * height * width
-
-    def _work(self, name: str) -> float:
-        """Multiply-adds for the whole result of a step, from what is kept."""
-        total = 0.0
-        for one in self._cone([name]):
-            if one not in self.stores:
-                height, width = self.sizes[one]
-                total += self.steps[one].work * self.steps[one].channels * height * width
-        return total
-
     def _compute(self, targets: dict[str, Region]) -> dict[str, Tensor]:
         """Parts of the targets' results: what they need from back to front, then the values."""
-        cone = self._cone(list(targets))
+        cone = self.flow.cone(targets, self.stores)
         wanted = dict(targets)
         for name in reversed(cone):
             step = self.steps[name]
@@ -252,7 +203,7 @@ class _Painting:
         step, region = self.steps[name], wanted[name]
         if name in self.stores:
             return self.stores[name].read(region, self.device)
-        if name == self.photo:
+        if not step.inputs:
             rows, columns = region
             pixels = self.picture[rows.first : rows.end, columns.first : columns.end]
             return to_tensor(pixels).to(self.device, memory_format=torch.channels_last)
@@ -263,4 +214,6 @@ class _Painting:
             .contiguous(memory_format=torch.channels_last)
             for one in step.inputs
         ]
-        return step.operation.apply(parts, region, self.sizes[step.inputs[0]])
+        result = step.operation.apply(parts, region, self.sizes[step.inputs[0]])
+        self.done += step.work * result.numel()
+        return result

@@ -24,7 +24,7 @@ from animeprep.errors import InputError, PictureError, UsageError
 from animeprep.files import write_atomic
 from animeprep.folders import FAILED, MADE, Summary
 from animeprep.images import list_images, read_bytes
-from animeprep.progress import progress
+from animeprep.progress import Advance, progress
 from animeprep.settings import Settings
 
 #: Counts: pictures that did not fit into memory whole, and of which only the first was painted.
@@ -111,7 +111,7 @@ def stylize(
         for job, reading in zip(jobs, _ahead(readers, _read, jobs), strict=True):
             try:
                 photo = scaled(reading.result(), settings.max_side)
-                painted = _paint(painter, photo, settings, job, summary)
+                painted = _paint(painter, photo, settings, job, summary, advance)
             except (PictureError, PaintingError) as error:
                 _fail(summary, error)
             else:
@@ -155,7 +155,12 @@ def scaled(photo: Photo, max_side: int | None) -> Photo:
 
 
 def _paint(
-    painter: Painter, photo: Photo, settings: PaintSettings, job: Job, summary: Summary
+    painter: Painter,
+    photo: Photo,
+    settings: PaintSettings,
+    job: Job,
+    summary: Summary,
+    advance: Advance,
 ) -> Pixels:
     """Paint and finish, and count what is not as usual.
 
@@ -163,8 +168,13 @@ def _paint(
         PaintingError: there is no room for it.
     """
     in_tiles: list[float] = []
+
+    def tell(share: float) -> None:
+        in_tiles.append(share)
+        advance(f"{job.source.name} in tiles: {share:.0%}", 0)
+
     try:
-        painted = painter.paint(photo.pixels, advance=in_tiles.append)
+        painted = painter.paint(photo.pixels, advance=tell)
     except PaintingError as error:
         raise PaintingError(job.source, f"{error.path}: {error.problem}", error.remedy) from error
     summary.reasons += Counter({IN_TILES: bool(in_tiles), ANIMATED: photo.animated})

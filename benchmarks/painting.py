@@ -10,6 +10,7 @@ All in turns and in one process but for the start, which is one. `large` holds i
 """
 
 import argparse
+import ctypes
 import functools
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,38 +78,63 @@ def psnr(one: Pixels, other: Pixels) -> float:
     return float(10 * np.log10(65535**2 / max(error, 1e-9)))
 
 
+class Cost(NamedTuple):
+    """What a painting took: seconds of the processor and of the clock, bytes at most."""
+
+    processor: float
+    clock: float
+    memory: int
+
+
+def cost(run: Callable[[], object]) -> Cost:
+    """What it takes, with what ran before it forgotten."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the most memory begins anew
+    processor, clock = time.process_time(), time.perf_counter()
+    run()
+    return Cost(time.process_time() - processor, time.perf_counter() - clock, memory_at_most())
+
+
 def tiles(arguments: argparse.Namespace) -> None:
-    """Whole, and in tiles with all the memory one may want, and with none but files."""
+    """Whole and in tiles, with room for features from plenty to none."""
     network = load(arguments.network)
     picture = photo(arguments.width, arguments.height).astype(np.uint16) * 257
     multiple = network.generator.multiple_of
     picture = picture[: arguments.height // multiple * multiple]
+    pixels = picture.shape[0] * picture.shape[1]
     made: dict[str, Pixels] = {}
+    arithmetic = {"whole": 1.0}
 
     def whole() -> None:
         made["whole"] = network.paint(picture, in_tiles=False)
 
-    def tiled(name: str, memory: int, disk: int | None) -> None:
-        scratch = Scratch(memory, network.device, disk=disk)
+    def tiled(name: str, memory: int, disk: int) -> None:
+        scratch = Scratch(memory * pixels, network.device, disk=disk * pixels)
         streaming = Streaming(network.generator, network.device, arguments.tile)
         made[name] = streaming.paint(picture, scratch)
+        arithmetic[name] = streaming.arithmetic
 
-    coarse = 3 * 4 * 256 * picture.shape[0] * picture.shape[1] // 16
-    ways: dict[str, Callable[[], object]] = {
-        "whole": whole,
-        "tiles, all kept in memory": functools.partial(
-            tiled, "tiles, all kept in memory", 64 * GIB, 0
-        ),
-        "tiles, all kept in files": functools.partial(
-            tiled, "tiles, all kept in files", 0, 64 * GIB
-        ),
-        "tiles, little kept": functools.partial(tiled, "tiles, little kept", coarse, 0),
-    }
-    times = in_turns(ways, arguments.turns)
+    ways: dict[str, Callable[[], object]] = {"whole": whole}
+    rooms = {"plenty, in memory": (2000, 0), "plenty, in files": (0, 2000),
+             "28 + 192 bytes a pixel": (28, 192), "64 bytes a pixel": (64, 0)}  # fmt: skip
+    for name, (memory, disk) in rooms.items():
+        ways[name] = functools.partial(tiled, name, memory, disk)
+    network.paint(photo(512, 512), in_tiles=False)
+    turns = [{name: cost(run) for name, run in ways.items()} for _ in range(arguments.turns)]
     print(f"{arguments.network}, {picture.shape[1]}×{picture.shape[0]}, tiles of {arguments.tile}")
-    for name, took in times.items():
-        ratio = took / times["whole"]
-        print(f"{name:28} {took:7.2f} s  {ratio:5.2f}×  {psnr(made[name], made['whole']):6.1f} dB")
+    for name in ways:
+        processor, clock, most = (
+            statistics.median(turn[name][n] for turn in turns) for n in range(3)
+        )
+        ratios = [
+            statistics.median(turn[name][n] / turn["whole"][n] for turn in turns) for n in range(2)
+        ]
+        print(
+            f"{name:24} {processor:7.2f} s of processor {ratios[0]:5.2f}×, {clock:7.2f} s "
+            f"{ratios[1]:5.2f}×, arithmetic {arithmetic[name]:5.2f}×, {most / GIB:5.2f} GiB, "
+            f"{psnr(made[name], made['whole']):6.1f} dB",
+            flush=True,
+        )
 
 
 def large(arguments: argparse.Namespace) -> None:
@@ -121,10 +148,16 @@ def large(arguments: argparse.Namespace) -> None:
         took = time.perf_counter() - begun
         print(f"\r{share:6.1%} {took:6.0f} s", end="", file=sys.stderr, flush=True)
 
+    small = photo(512, 512)
+    before = in_turns({"whole": lambda: network.paint(small, in_tiles=False)}, 3)["whole"]
     begun = time.perf_counter()
     network.paint(picture, in_tiles=True, advance=tell)
+    took = time.perf_counter() - begun
+    after = in_turns({"whole": lambda: network.paint(small, in_tiles=False)}, 3)["whole"]
+    whole = (before + after) / 2 * (arguments.side / 512) ** 2
     print(
-        f"\n{arguments.network}, {arguments.side}²: {time.perf_counter() - begun:.0f} s, "
+        f"\n{arguments.network}, {arguments.side}²: {took:.0f} s, {took / whole:.2f} times "
+        f"{whole:.0f} s for as many pixels in pieces of 512² before and after, "
         f"at most {memory_at_most() / GIB:.2f} GiB of memory"
     )
 
