@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,9 +26,11 @@ from animegan.memory import keep_freed_memory
 from animegan.models.blocks import Generator
 from animegan.public.tensorflow import index_of
 from animegan.scratch import Scratch
-from animegan.steady import Steady, survey
+from animegan.steady import Statistics, Steady, average, statistics_of, survey
 from animegan.streaming import TILE, Streaming
 from animegan.tensors import Pixels, place, to_picture, to_tensor
+
+Result = TypeVar("Result")
 
 RUNS = Path("runs")
 #: What a run leaves to paint with: the chosen generator, and the latest.
@@ -230,11 +233,21 @@ class Painter:
             pictures: uint8 or uint16 RGB H×W×3.
 
         Raises:
-            PaintingError: a picture does not fit into memory whole.
+            PaintingError: not even tiles find the room they need.
         """
-        photos = (to_tensor(self._pad(one)) for one in pictures)
-        layout = torch.channels_last
-        return survey(self.generator, (one.to(self.device, memory_format=layout) for one in photos))
+        padded = (self._pad(picture) for picture in pictures)
+        return average(self.generator, (self._statistics(picture) for picture in padded))
+
+    def _statistics(self, picture: Pixels) -> Statistics:
+        """What the norms find in a picture, whole if it fits."""
+        if self.fits(*picture.shape[:2]):
+            photo = to_tensor(picture).to(self.device, memory_format=torch.channels_last)
+            found = self._if_there_is_room(lambda: statistics_of(self.generator, photo))
+            if found is not None:
+                return found
+        streaming = self._streaming(self.generator)
+        self._stream(streaming, picture)
+        return streaming.statistics()
 
     def _pad(self, picture: Pixels) -> Pixels:
         height, width = picture.shape[:2]
@@ -247,13 +260,21 @@ class Painter:
 
     def _whole(self, picture: Pixels, norms: Tensor | None) -> Pixels | None:
         """None where memory runs out after all."""
-        try:
+
+        def run() -> Pixels:
             photo = to_tensor(picture).to(self.device)
             if norms is None:
                 painted = (self._engine or self.prepare())(photo)
             else:
                 painted = (self._steady or self.prepare_steady())(photo, norms)
             return to_picture(painted, picture.dtype)
+
+        return self._if_there_is_room(run)
+
+    def _if_there_is_room(self, run: Callable[[], Result]) -> Result | None:
+        """What it answers; None where memory runs out."""
+        try:
+            return run()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -269,13 +290,24 @@ class Painter:
             steady = Steady(generator)
             steady.give(norms)
             generator = steady.generator
-        height, width = picture.shape[:2]
+        return self._stream(self._streaming(generator), picture, advance)
+
+    def _streaming(self, generator: Generator) -> Streaming:
         free, side = free_memory(self.device), TILE
         while side > 64 and side**2 * self.generator.bytes_per_pixel > (1 - _KEPT) * free:
             side //= 2
-        scratch = Scratch(int(_KEPT * free), self.device)
+        return Streaming(generator, self.device, side)
+
+    def _stream(
+        self,
+        streaming: Streaming,
+        picture: Pixels,
+        advance: Callable[[float], None] | None = None,
+    ) -> Pixels:
+        height, width = picture.shape[:2]
+        scratch = Scratch(int(_KEPT * free_memory(self.device)), self.device)
         try:
-            return Streaming(generator, self.device, side).paint(picture, scratch, advance)
+            return streaming.paint(picture, scratch, advance)
         except (RuntimeError, MemoryError, OSError) as error:
             if not is_out_of_memory(error) and not isinstance(error, OSError):
                 raise

@@ -17,6 +17,10 @@ from torch import Tensor, nn
 from animegan.models.blocks import Generator
 from animegan.models.norms import InstanceNorm, LayerNorm
 
+Norm = InstanceNorm | LayerNorm
+#: Of each norm in the order of `norms_of`: mean and variance of its C channels, 2×C float64.
+Statistics = list[Tensor]
+
 
 class Given(nn.Module):
     """What stands in a norm's place.
@@ -25,7 +29,7 @@ class Given(nn.Module):
         scale, shift: 1×C×1×1.
     """
 
-    def __init__(self, norm: InstanceNorm | LayerNorm) -> None:
+    def __init__(self, norm: Norm) -> None:
         super().__init__()
         self.scale: Tensor
         self.shift: Tensor
@@ -56,7 +60,7 @@ class Steady(nn.Module):
         self.multiple_of = generator.multiple_of
         self._givens: list[Given] = []
         for name, module in list(self.generator.named_modules()):
-            if isinstance(module, InstanceNorm | LayerNorm):
+            if isinstance(module, Norm):
                 self._givens.append(Given(module))
                 self.generator.set_submodule(name, self._givens[-1])
         self.channels = [given.scale.shape[1] for given in self._givens]
@@ -74,6 +78,11 @@ class Steady(nn.Module):
         return painted
 
 
+def norms_of(generator: nn.Module) -> list[Norm]:
+    """The norms of G."""
+    return [module for module in generator.modules() if isinstance(module, Norm)]
+
+
 def survey(generator: nn.Module, photos: Iterable[Tensor]) -> Tensor:
     """The norms of a shot: each statistic averaged over pictures, painted as single ones are.
 
@@ -84,28 +93,45 @@ def survey(generator: nn.Module, photos: Iterable[Tensor]) -> Tensor:
     Returns:
         2×K float32 on G's device.
     """
-    norms = [m for m in generator.modules() if isinstance(m, InstanceNorm | LayerNorm)]
-    if not norms:
-        return torch.zeros(2, 0)
-    sums = [torch.zeros(2, len(norm.weight), dtype=torch.float64) for norm in norms]
+    return average(generator, (statistics_of(generator, photo) for photo in photos))
+
+
+def statistics_of(generator: nn.Module, photo: Tensor) -> Statistics:
+    """What the norms of G find in a picture, 1×3×H×W in [-1, 1] on G's device."""
+    norms = norms_of(generator)
+    found: dict[nn.Module, Tensor] = {}
 
     def note(norm: nn.Module, inputs: tuple[Tensor]) -> None:
-        sums[norms.index(norm)] += _statistics(norm, inputs[0])  # type: ignore[arg-type]
+        found[norm] = _statistics(norm, inputs[0])
 
     hooks = [norm.register_forward_pre_hook(note) for norm in norms]
-    count = 0
     try:
         with torch.inference_mode():
-            for count, photo in enumerate(photos, 1):  # noqa: B007 - counts what an iterator gives
-                generator(photo)
+            generator(photo)
     finally:
         for hook in hooks:
             hook.remove()
-    given = [_given(norm, total / count) for norm, total in zip(norms, sums, strict=True)]
+    return [found[norm] for norm in norms]
+
+
+def average(generator: nn.Module, found: Iterable[Statistics]) -> Tensor:
+    """The norms that the mean of several pictures' statistics gives, 2×K float32 on G's device."""
+    norms = norms_of(generator)
+    if not norms:
+        return torch.zeros(2, 0)
+    each = [torch.stack(of_norm).mean(0) for of_norm in zip(*found, strict=True)]
+    given = [given_by(*pair) for pair in zip(norms, each, strict=True)]
     return torch.cat(given, dim=1).to(next(generator.parameters()))
 
 
-def _statistics(norm: InstanceNorm | LayerNorm, features: Tensor) -> Tensor:
+def given_by(norm: Norm, statistics: Tensor) -> Tensor:
+    """Scale and shift of a norm's channels, 2×C, from their mean and variance, 2×C; float64."""
+    mean, variance = statistics
+    scale = norm.weight.detach().double().cpu() / (variance + norm.epsilon).sqrt()
+    return torch.stack([scale, norm.bias.detach().double().cpu() - mean * scale])
+
+
+def _statistics(norm: nn.Module, features: Tensor) -> Tensor:
     """Mean and variance of each channel of one picture's features, 2×C float64."""
     values = features[0].float().permute(1, 2, 0).flatten(0, 1)
     mean = values.mean(0)
@@ -115,9 +141,3 @@ def _statistics(norm: InstanceNorm | LayerNorm, features: Tensor) -> Tensor:
         variance = (variance + (mean - mean.mean()).square()).mean().expand_as(mean)
         mean = mean.mean().expand_as(mean)
     return torch.stack([mean, variance])
-
-
-def _given(norm: InstanceNorm | LayerNorm, statistics: Tensor) -> Tensor:
-    mean, variance = statistics
-    scale = norm.weight.detach().double().cpu() / (variance + norm.epsilon).sqrt()
-    return torch.stack([scale, norm.bias.detach().double().cpu() - mean * scale])

@@ -19,6 +19,7 @@ from animegan.models.blocks import Generator
 from animegan.passes import Flow, Pass, plan
 from animegan.regions import Region, Span
 from animegan.scratch import Scratch, Store
+from animegan.steady import Statistics, norms_of
 from animegan.tensors import Pixels, to_picture, to_tensor
 from animegan.tracing import Moments, Normalisation, Step, trace
 
@@ -86,6 +87,12 @@ class Streaming:
                         advance(done / whole)
         self.arithmetic = work.done / flow.work()
         return work.painted
+
+    def statistics(self) -> Statistics:
+        """What the norms found in the last picture, as `steady.statistics_of` says it."""
+        operations = [step.operation for step in self._steps]
+        norms = {one.norm: one.statistics for one in operations if isinstance(one, Normalisation)}
+        return [norms[norm] for norm in norms_of(self.generator)]
 
 
 def cuts(length: int, tile: int) -> list[Span]:

@@ -10,8 +10,7 @@ from torch import Tensor, fx, nn
 
 from animegan.models.norms import InstanceNorm, LayerNorm
 from animegan.regions import Operation, Pointwise, operation_of
-
-Norm = InstanceNorm | LayerNorm
+from animegan.steady import Norm, given_by
 
 
 @dataclass
@@ -38,11 +37,16 @@ class Normalisation(Pointwise):
 
     Args:
         norm: the module.
+
+    Attributes:
+        norm: the same.
+        statistics: of the last picture, 2×C float64: mean and variance.
     """
 
     def __init__(self, norm: Norm) -> None:
         super().__init__(self._normalise)
-        self._norm = norm
+        self.norm = norm
+        self.statistics = torch.zeros(2, 0)
         self._scale: Tensor | None = None
         self._shift: Tensor | None = None
 
@@ -57,14 +61,13 @@ class Normalisation(Pointwise):
 
     def learn(self, moments: "Moments") -> None:
         """Take the statistics of its input."""
-        norm = self._norm
-        mean, variance = (
-            moments.of_layer() if isinstance(norm, LayerNorm) else moments.of_channels()
-        )
-        scale = norm.weight.double().cpu() / (variance + norm.epsilon).sqrt()
-        shift = norm.bias.double().cpu() - mean * scale
+        is_layer = isinstance(self.norm, LayerNorm)
+        mean, variance = moments.of_layer() if is_layer else moments.of_channels()
+        channels = len(self.norm.weight)
+        self.statistics = torch.stack([mean.expand(channels), variance.expand(channels)])
         self._scale, self._shift = (
-            value.to(norm.weight).view(1, -1, 1, 1) for value in (scale, shift)
+            value.to(self.norm.weight).view(1, -1, 1, 1)
+            for value in given_by(self.norm, self.statistics)
         )
 
     def _normalise(self, *parts: Tensor) -> Tensor:

@@ -205,3 +205,14 @@ def test_pictures_are_painted_one_after_the_other_as_they_are_read():
     with pytest.raises(OSError, match="the disk is gone"):
         next(painted)
     assert list(painter.paint_each([])) == []
+
+
+def test_norms_of_a_shot_are_found_in_tiles_too(monkeypatch):
+    torch.manual_seed(0)
+    for name in ("animegan", "animeganv2"):
+        painted = Painter(GENERATORS[name]().eval(), CPU)
+        shot = [noise(96, 160, n) for n in range(2)]
+        whole = painted.survey(shot)
+        monkeypatch.setattr(Painter, "fits", lambda *_size: False)
+        torch.testing.assert_close(painted.survey(shot), whole, atol=1e-4, rtol=1e-4)
+        monkeypatch.undo()
