@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from animegan.backends import MANY, Engine, choose
+from animegan.backends import Engine, choose
 from animegan.backends.alike import real_photo
 from animegan.backends.wish import Backend, Precision, Wish
 from animegan.checkpoint import load_generator
@@ -124,17 +124,17 @@ class Painter:
             told["backend"] = f"{self._engine.name} ({self._engine.reason})"
         return told
 
-    def prepare(self, pictures: int = 1) -> Engine:
-        """Get ready for so many pictures; the first `paint` gets ready for one.
+    def prepare(self) -> Engine:
+        """Get ready, which the first `paint` does otherwise; answers what paints.
 
         Raises:
             UsageError: the backend that is asked for is not installed.
             OutputError: it does not paint as torch does.
         """
-        self._engine = choose(self.generator, self.device, self._sample, self._wish, pictures)
+        self._engine = choose(self.generator, self.device, self._sample, self._wish)
         return self._engine
 
-    def steady(self, pictures: int = MANY) -> Engine:
+    def steady(self) -> Engine:
         """What paints with given norms: photo 1×3×H×W, norms 2×K (`animegan.steady`) → painted.
 
         Raises:
@@ -146,7 +146,7 @@ class Painter:
             (photo,) = self._sample()
             return photo, survey(self.generator, [photo])
 
-        return choose(Steady(self.generator), self.device, sample, self._wish, pictures)
+        return choose(Steady(self.generator), self.device, sample, self._wish, film=True)
 
     def _sample(self) -> tuple[Tensor, ...]:
         return (real_photo(self.generator.multiple_of).to(self.device),)
