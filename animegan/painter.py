@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from animegan.backends import MANY, Engine, choose
+from animegan.backends import Engine, choose
 from animegan.backends.alike import real_photo
 from animegan.backends.wish import Backend, Precision, Wish
 from animegan.checkpoint import load_generator
@@ -136,18 +136,18 @@ class Painter:
             told["backend"] = f"{engine.name} ({engine.reason})"
         return told
 
-    def prepare(self, pictures: int = 1) -> Engine:
-        """Get ready for so many pictures; the first `paint` gets ready for one.
+    def prepare(self) -> Engine:
+        """Get ready, which the first `paint` does otherwise; answers what paints.
 
         Raises:
             UsageError: the backend that is asked for is not installed.
             OutputError: it does not paint as torch does.
         """
-        self._engine = choose(self.generator, self.device, self._sample, self._wish, pictures)
+        self._engine = choose(self.generator, self.device, self._sample, self._wish)
         return self._engine
 
-    def prepare_steady(self, pictures: int = MANY) -> Engine:
-        """Get ready for so many pictures of films, which are painted with given norms.
+    def prepare_steady(self) -> Engine:
+        """Get ready for films, which are painted with given norms.
 
         Raises:
             UsageError: the backend that is asked for is not installed.
@@ -159,7 +159,7 @@ class Painter:
             return photo, survey(self.generator, [photo])
 
         steady = Steady(self.generator)
-        self._steady = choose(steady, self.device, sample, self._wish, pictures)
+        self._steady = choose(steady, self.device, sample, self._wish, film=True)
         return self._steady
 
     def _sample(self) -> tuple[Tensor, ...]:

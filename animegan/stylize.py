@@ -100,7 +100,7 @@ def stylize(
         summary.figures = painter.described()
         summary.counts["to do"] = len(jobs)
         return summary
-    painter.prepare(len(jobs))
+    painter.prepare()
     summary.figures = painter.described()
     with (
         ThreadPoolExecutor(_AHEAD) as readers,

@@ -1,6 +1,6 @@
 """Backends beside torch as one would write it, and beside what the machine can compute.
 
-    OMP_NUM_THREADS=1 python benchmarks/backends.py [--network animegan] [--size 960x540] [--onnx]
+    OMP_NUM_THREADS=1 python benchmarks/backends.py [--network animegan] [--size 960x540]
 
 All in turns, in one process. Times are the process's own, so other programs disturb them little;
 with one thread they are seconds. `plain` is our network in torch's default layout, float32, without
@@ -10,6 +10,7 @@ best of those between the turns.
 
 import argparse
 import functools
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -27,8 +28,6 @@ from animegan.painter import Painter
 from animegan.steady import survey
 from animegan.tensors import to_tensor
 
-WISHES = [Wish("torch", "fp32"), Wish("torch", "bf16"), Wish("openvino", "fp32")]
-WISHES += [Wish("openvino", "bf16")]
 SIDE = 2048
 
 
@@ -51,7 +50,8 @@ def main() -> None:
     parser.add_argument("--network", default="animegan")
     parser.add_argument("--size", default="960x540")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--onnx", action="store_true")
+    parser.add_argument("--backends", nargs="+", default=["torch", "openvino"])
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     width, height = (int(side) // 4 * 4 for side in arguments.size.split("x"))
@@ -67,13 +67,17 @@ def main() -> None:
     norms = survey(plain, [image])
     keep_freed_memory()
     ways: dict[str, Callable[[], Tensor]] = {"plain": functools.partial(plain, image)}
-    for wish in WISHES + [Wish("onnxruntime", "fp32")] * arguments.onnx:
+    for wish in itertools.starmap(
+        Wish, itertools.product(arguments.backends, arguments.precisions)
+    ):
         told = Painter(painter.generator, painter.device, wish)
         whole, steady = told.prepare(), told.prepare_steady()
         ways[whole.name] = functools.partial(whole, image)
         ways[f"{steady.name}, given norms"] = functools.partial(steady, image, norms)
 
     print(f"{arguments.network}, {width}×{height}, {torch.get_num_threads()} threads")
+    for run in ways.values():
+        run()  # the second time is for compiling
     alike = {name: psnr(run().numpy(), reference) for name, run in ways.items()}
     compare(ways, alike, counter.get_total_flops(), arguments.turns)
 

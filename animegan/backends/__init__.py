@@ -21,8 +21,6 @@ BUILDERS = {
     "onnxruntime": onnxruntime.build,
     "openvino": openvino.build,
 }
-#: From so many pictures on, seconds of building pay off.
-MANY = 20
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,16 @@ class Engine:
 
 
 def choose(
-    module: Module, device: torch.device, sample: Sample, wish: Wish, pictures: int = 1
+    module: Module, device: torch.device, sample: Sample, wish: Wish, *, film: bool = False
 ) -> Engine:
-    """What is asked for, or else what has painted so many pictures soonest.
+    """What is asked for, or else what was measured to be fastest.
 
     Args:
         module: in evaluation mode on `device`.
         device: where torch computes.
         sample: gives a real photo, and what else the module takes, on `device`.
         wish: what is asked for.
-        pictures: how many there will be.
+        film: many pictures of one size will come.
 
     Raises:
         UsageError: a library is missing, or cannot do what is asked for.
@@ -62,7 +60,7 @@ def choose(
     """
     if wish.backend != "auto":
         return _built(module, device, sample, wish, "as asked")
-    backend, reason = _soonest(module, pictures) if device.type == "cpu" else _ON_GPU
+    backend, reason = _fastest(device, film=film)
     try:
         return _built(module, device, sample, Wish(backend, wish.precision), reason)
     except (OutputError, UsageError, RuntimeError) as error:
@@ -72,21 +70,14 @@ def choose(
         return _built(module, device, sample, Wish("torch", wish.precision), reason)
 
 
-_ON_GPU: tuple[Backend, str] = "torch", "the one for GPUs"
-
-
-def _soonest(module: Module, pictures: int) -> tuple[Backend, str]:
-    """On a CPU."""
-    if not installed("openvino"):
-        return "torch", "OpenVINO, which is faster on most CPUs, is not installed"
-    if pictures >= MANY:
-        return "openvino", "the fastest on most CPUs"
-    if openvino.is_kept(module):
-        return "openvino", "the fastest on most CPUs, and built before"
-    return (
-        "torch",
-        f"ready at once; OpenVINO, which is faster, is built for {MANY} pictures or more",
-    )
+def _fastest(device: torch.device, *, film: bool) -> tuple[Backend, str]:
+    if device.type != "cpu":
+        return "torch", "the one for GPUs"
+    if not film:
+        return "torch", "ready at once, and as fast as any for pictures of all sizes"
+    if installed("openvino"):
+        return "openvino", "the fastest on a CPU for pictures of one size"
+    return "torch", "OpenVINO, which is faster for films on a CPU, is not installed"
 
 
 def _built(module: Module, device: torch.device, sample: Sample, wish: Wish, reason: str) -> Engine:

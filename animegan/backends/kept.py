@@ -47,11 +47,6 @@ def build(key: str, make: Callable[[], Files], read: Callable[[Files], Model]) -
     return read(files)
 
 
-def is_kept(key: str) -> bool:
-    """Whether there is such a network."""
-    return _path(key).is_file()
-
-
 def key(module: nn.Module, library: str) -> str:
     """What a converted network depends on, as a file's name.
 

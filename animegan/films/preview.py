@@ -41,7 +41,7 @@ def preview_film(
     first, end = stretch(film, how.film.start, how.film.end)
     count = min(count, end - first)
     if not dry_run:
-        how.painter.prepare(count)
+        how.painter.prepare()
     summary = Summary("stylize", dry_run=dry_run, figures=how.painter.described())
     if dry_run:
         summary.counts["to do"] = count
