@@ -79,7 +79,8 @@ def speed(given: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
             summary = paint_film(given.film, Path(folder) / "out.mp4", how)
-            whole = (time.perf_counter() - begun) / summary.counts["made"]
+            painted = summary.counts["made"] - summary.reasons["repeated"]
+            whole = (time.perf_counter() - begun) / painted
         ratios.append(alone / whole)
         print(f"network {alone:.3f} s, film {whole:.3f} s a picture: {ratios[-1]:.2f}")
         print(f"  {summary.figures['pictures a second']} a second while painting")
