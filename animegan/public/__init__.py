@@ -17,6 +17,7 @@ from animegan.models import GENERATORS
 from animegan.public.archives import open_npz, open_safetensors, open_state_dict
 from animegan.public.arrays import Arrays
 from animegan.public.layouts import Layout, Source, layouts, shapes_of
+from animegan.public.mistaken import what_it_is
 from animegan.public.pickled import open_npy
 from animegan.public.tensorflow import index_of, open_bundle
 
@@ -59,7 +60,9 @@ def _open(path: Path) -> Arrays:
     if index is not None:
         return open_bundle(index)
     with path.open("rb") as stream:
-        start = stream.read(6)
+        start = stream.read(64)
+    if (kind := what_it_is(start)) is not None:
+        raise ValueError(f"it is {kind}")
     kinds: dict[bytes, Callable[[Path], Arrays]] = {
         b"\x93NUMPY": open_npy,
         b"PK\x03\x04": _open_zip,
