@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from animegan.backends.alike import psnr, real_photo
 from animegan.backends.wish import Backend, Precision, Wish
-from animegan.checkpoint import load_generator
+from animegan.checkpoint import built_in, load_generator
 from animegan.device import is_out_of_memory, memory_at_most
-from animegan.painter import Painter
+from animegan.painter import Painter, find_model, trained_runs
 from animegan.table import device_text, finish
 from animeprep.errors import AnimeprepError
 from animeprep.progress import progress
@@ -91,6 +91,18 @@ class Row:
     db: float | None = None
     ready: float | None = None
     problem: str = ""
+
+
+def model_to_measure(model: Path | None, network: str | None) -> Path:
+    """The model, or else the newest run's, or else an initialisation, which is as fast.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    initial = built_in(network or "animeganv2")
+    if model is None and not trained_runs() and initial.is_file():
+        return initial
+    return find_model(model)
 
 
 def bench(

@@ -22,6 +22,7 @@ from animegan.public.tensorflow import index_of
 from animeprep.files import write_atomic
 
 _KEY = "animeprep"
+ASSETS = Path(__file__).parent / "assets"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ def _own_header(path: Path) -> str | None:
     """The header's text, where a safetensors file has one of ours."""
     with safe_open(path, framework="pt") as file:
         return (file.metadata() or {}).get(_KEY)
+
+
+def built_in(network: str) -> Path:
+    """Where the initialisation of a network lies that comes with the program; not all have one."""
+    return ASSETS / f"{network.replace('-', '_')}_init.safetensors"
 
 
 def load_generator(path: Path, network: str | None = None) -> tuple[Generator, Header]:

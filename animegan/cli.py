@@ -122,8 +122,8 @@ def stylize(
 def ui(model: Path | None, port: int, no_browser: bool, device: str, dataset: Path) -> int:
     """Paint in the browser, on a page of this computer alone.
 
-    Drop a photo, choose a run, compare before and after, download. The page also leads to the
-    dataset's report and to the pages of the runs.
+    Drop a photo or film, choose a run, compare before and after, download. The page also leads to
+    the dataset's report and to the pages of the runs.
     """
     from animegan.ui import serve
 
@@ -251,7 +251,7 @@ def bench(
 
     place = pick_device(device)
     wanted = tuple(map(_size, sizes)) or benchmark.SIZES
-    rows = benchmark.bench(find_model(model), network, place, wanted)
+    rows = benchmark.bench(benchmark.model_to_measure(model, network), network, place, wanted)
     if as_json:
         click.echo(json.dumps(benchmark.as_json(rows, place), ensure_ascii=False))
     else:

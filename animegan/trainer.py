@@ -5,12 +5,11 @@ Source: AnimeGAN (ISICA 2019), section 3.1. What the steps minimise stands in `o
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from animegan.checkpoint import adam_tensors, load_tensors, restore_adam
+from animegan.checkpoint import adam_tensors, built_in, load_tensors, restore_adam
 from animegan.data import Batch
 from animegan.device import is_out_of_memory
 from animegan.distributed import average, rank, world
@@ -22,8 +21,6 @@ from animegan.models.vgg import VGGFeatures
 from animegan.objective import Objective, Part
 from animegan.recipes import Recipe
 from animegan.tensors import place
-
-ASSETS = Path(__file__).parent / "assets"
 
 Terms = dict[str, float]
 
@@ -286,7 +283,7 @@ def _laid_out(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -
 
 
 def _load_built_in(generator: nn.Module, name: str) -> None:
-    path = ASSETS / f"{name.replace('-', '_')}_init.safetensors"
+    path = built_in(name)
     if not path.is_file():
         raise TrainingError(name, "has no built-in initialisation", "say --init scratch")
     load_tensors(generator, path)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from animegan.trainer import ASSETS
+from animegan.checkpoint import built_in
 from animeprep.__main__ import main
 from animeprep.images import read_rgb, write_png
 
@@ -33,7 +33,7 @@ def test_train_then_stylize_without_further_arguments(workdir, capsys):
 
 def test_a_picture_is_painted_with_a_named_model(workdir):
     write_png(workdir / "photo.png", np.zeros((20, 30, 3), np.uint8))
-    model = str(ASSETS / "animegan_init.safetensors")
+    model = str(built_in("animegan"))
     assert main(["stylize", "photo.png", "--model", model, "-o", "out.png"]) == 0
     assert read_rgb(workdir / "out.png").shape == (20, 30, 3)
 

@@ -7,10 +7,10 @@ import torch
 from animegan import bench
 from animegan.backends.wish import Wish
 from animegan.bench import Case, measure
-from animegan.trainer import ASSETS
+from animegan.checkpoint import built_in
 from animeprep.__main__ import main
 
-LITE = ASSETS / "animeganv2_lite_init.safetensors"
+LITE = built_in("animeganv2-lite")
 SIZES = ((64, 48), (90, 70))
 
 
@@ -44,9 +44,10 @@ def test_what_goes_wrong_at_a_size_leaves_those_before(monkeypatch):
     ]
 
 
-def test_the_verb_measures_each_in_a_process_of_its_own(monkeypatch, capsys):
+def test_the_verb_measures_each_in_a_process_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(bench._CASES, "cpu", [("torch", "fp32")])
-    assert main(["bench", "--model", str(LITE), "--size", "64x48", "--json"]) == 0
+    monkeypatch.chdir(tmp_path)  # without runs
+    assert main(["bench", "--network", "animeganv2-lite", "--size", "64x48", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert (row["size"], row["db"], row["problem"]) == ("64x48", None, "")
 

@@ -9,15 +9,14 @@ import pytest
 import torch
 
 from animegan import export as exporting
-from animegan.checkpoint import Header, load_generator, write
+from animegan.checkpoint import Header, built_in, load_generator, write
 from animegan.errors import CheckpointError
 from animegan.export import export
 from animegan.models import GENERATORS
-from animegan.trainer import ASSETS
 from animeprep.__main__ import main
 from animeprep.errors import InputError, OutputError, UsageError
 
-LITE = ASSETS / "animeganv2_lite_init.safetensors"
+LITE = built_in("animeganv2-lite")
 
 
 def noise(height, width):

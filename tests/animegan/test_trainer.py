@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from animegan import losses
-from animegan import trainer as trainer_module
+from animegan import checkpoint, losses
 from animegan.data import Batch
 from animegan.errors import TrainingError
 from animegan.features import load_features
@@ -550,7 +549,7 @@ def test_a_tensor_that_is_not_finite_is_named(features, name):
 
 
 def test_a_missing_built_in_initialisation_is_named(features, monkeypatch, tmp_path):
-    monkeypatch.setattr(trainer_module, "ASSETS", tmp_path)
+    monkeypatch.setattr(checkpoint, "ASSETS", tmp_path)
     with pytest.raises(TrainingError, match=r"animeganv2-lite: has no built-in.*--init scratch"):
         Trainer(small("animeganv2-lite", init="builtin"), features, CPU)
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from animegan import checkpoint
-from animegan.checkpoint import Header
+from animegan.checkpoint import Header, built_in
 from animegan.errors import CheckpointError, PaintingError
 from animegan.films.paint import paint_film
 from animegan.films.settings import How
@@ -26,7 +26,6 @@ from animegan.models import GENERATORS
 from animegan.models.norms import InstanceNorm
 from animegan.painter import Painter
 from animegan.stylize import PaintSettings, stylize
-from animegan.trainer import ASSETS
 from animegan.ui import UiServer
 from animegan.ui import server as ui
 from animegan.ui.choices import Models, find_pages
@@ -454,7 +453,7 @@ def test_the_named_model_comes_first_then_the_newest_run(here):
 
     assert labels(None) == ["one", "two"]
     assert labels(Path("two")) == ["two", "one"]
-    own = ASSETS / "animeganv2_lite_init.safetensors"
+    own = built_in("animeganv2-lite")
     assert labels(own) == ["animeganv2_lite_init.safetensors", "one", "two"]
     write_run("three", age=-10)
     assert labels(None) == ["three", "one", "two"]
@@ -706,7 +705,7 @@ def test_mistakes_are_one_line_with_an_exit_code(
     "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
 def test_ctrl_c_ends_the_real_thing(tmp_path, how):
-    model = str(ASSETS / "animeganv2_lite_init.safetensors")
+    model = str(built_in("animeganv2-lite"))
     command = [sys.executable, "-m", "animeprep", "ui", "--no-browser", "--model", model]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
