@@ -13,8 +13,11 @@ from animegan.stylize import PaintSettings
 from animegan.ui.dropped import Advance, Dropped, Painting, facts_of, preview_of
 from animeprep.boxes import Picture
 from animeprep.errors import FilmError
-from animeprep.film import Film, Selection, pictures, probe
+from animeprep.film import Film, FilmSettings, Selection, pictures, probe
 from animeprep.times import clock
+
+#: What is shown of a film is as large as the film.
+_WITH_BARS = FilmSettings(letterbox="off")
 
 
 class DroppedClip(Dropped):
@@ -33,7 +36,7 @@ class DroppedClip(Dropped):
     def __init__(self, path: Path, name: str) -> None:
         self.name, self._path = name, path
         with self._called():
-            film = probe(path)
+            film = probe(path, _WITH_BARS)
             shown = _middle(film)
         self.size = film.size[1], film.size[0]
         self.preview = preview_of(shown)
@@ -48,7 +51,7 @@ class DroppedClip(Dropped):
         with self._called():
             summary = paint_film(self._path, draft, How(painter, settings), advance=advance)
             draft.replace(file)
-            painted = _middle(probe(file))
+            painted = _middle(probe(file, _WITH_BARS))
         shots = summary.figures["shots"]
         notes = [f"{shots} shot{'s' * (shots != 1)}"]
         notes += [
