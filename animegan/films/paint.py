@@ -59,11 +59,12 @@ def paint_film(
     codec = how.film.codec_of(target)
     if target.resolve() == source.resolve():
         raise InputError(source, "would be overwritten", "name another file with -o")
-    summary = Summary("stylize", dry_run=dry_run, figures=how.painter.described())
     film = probe(source, more_to_come=not dry_run)
+    if not dry_run:
+        how.painter.prepare_steady()
+    summary = Summary("stylize", dry_run=dry_run, figures=how.painter.described())
     if dry_run:
-        first, end = stretch(film, how.film.start, how.film.end)
-        summary.counts["to do"] = end - first
+        summary.counts["to do"] = len(range(*stretch(film, how.film.start, how.film.end)))
         return summary
     found = contents(film)
     streams, others = carried(source, found.streams, CONTAINERS[target.suffix.lower()])

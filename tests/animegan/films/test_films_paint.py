@@ -39,6 +39,7 @@ def test_every_picture_is_painted_once_and_shown_at_its_time(
     assert np.abs(255 - source.astype(int) - first).max() <= 2
     assert summary.counts == {"made": 30}
     assert summary.figures["to"] == str(out)
+    assert summary.figures["backend"] == "torch fp32 (as asked)"
     assert not out.with_name("out.mkv.parts").exists()
 
 
