@@ -57,13 +57,13 @@ class Canvas:
         """
         if settings.keep_colours:
             painted = keep_colours(picture, painted)
-        painted = self._framed(blend(picture, painted, settings.strength))
+        painted = self.framed(blend(picture, painted, settings.strength))
         if settings.compare:
-            painted = beside(self._framed(picture), painted)
+            painted = beside(self.framed(picture), painted)
         height, width = painted.shape[:2]
         return np.pad(painted, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
-    def _framed(self, picture: Pixels) -> Pixels:
+    def framed(self, picture: Pixels) -> Pixels:
         """Between the film's black bars."""
         if picture.shape[:2] == self.size:
             return picture

@@ -56,7 +56,8 @@ def preview_film(
         for one in found.before(end):
             picture = canvas.fitted(one.rgb)
             painted = how.painter.paint(picture)
-            rows.append([picture, canvas.finished(picture, painted, alone)])
+            finished = canvas.finished(picture, painted, alone)
+            rows.append([canvas.framed(picture), finished])
             advance()
     if not rows:
         raise found.problem or FilmError(source, "none of its pictures could be decoded")
