@@ -22,9 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from animegan.errors import TrainingError
+from animeprep import files
 from animeprep.files import make_folder, write_changed, writing
 
 CHECKPOINTS = "checkpoints"
@@ -120,15 +119,7 @@ def locked(run: Path) -> Iterator[None]:
         TrainingError: another one is at work.
         OutputError: the folder cannot be written.
     """
-    lock = filelock.FileLock(make_folder(run) / ".lock")
-    with writing(run):
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout as error:
-            raise TrainingError(
-                run, "another training is at work on this run", "wait for it, or say another --name"
-            ) from error
-    try:
+    problem = "another training is at work on this run"
+    busy = TrainingError(run, problem, "wait for it, or say another --name")
+    with files.locked(run, busy):
         yield
-    finally:
-        lock.release()

@@ -9,6 +9,7 @@ import mmap
 import os
 import tempfile
 import weakref
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +23,7 @@ _SHARE = 0.5
 _LARGEST = torch.finfo(torch.float16).max
 
 
-class Store:
+class Store(ABC):
     """Features 1×C×H×W, kept as float32 or float16, written and read in regions of float32.
 
     Float16 keeps what differs from the mean of each channel in the part that is written first: a
@@ -58,13 +59,13 @@ class Store:
             part += self._offset
         return part[None].permute(0, 3, 1, 2)  # torch sees the layout if the first axis is first
 
+    @abstractmethod
     def _put(self, region: Region, values: Tensor) -> None:
         """Keep h×w×C."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _get(self, region: Region, device: torch.device) -> Tensor:
         """A copy, float32 h×w×C."""
-        raise NotImplementedError
 
 
 class _InMemory(Store):

@@ -20,10 +20,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import filelock
-
 from animeprep.errors import DatasetError
-from animeprep.files import make_folder, writing
+from animeprep.files import LOCK, locked
 from animeprep.images import list_images
 from animeprep.names import shortened
 from animeprep.records import Records
@@ -109,21 +107,13 @@ class Dataset:
             OutputError: the folder cannot be written.
         """
         is_new = not self.root.exists()
-        path = make_folder(self.root) / ".lock"
-        lock = filelock.FileLock(path)
-        with writing(path):
-            try:
-                lock.acquire(blocking=False)
-            except filelock.Timeout as error:
-                raise DatasetError(
-                    self.root, "another run is at work on this dataset", "wait until it has ended"
-                ) from error
+        problem = "another run is at work on this dataset"
         try:
-            yield
+            with locked(self.root, DatasetError(self.root, problem, "wait until it has ended")):
+                yield
         finally:
-            lock.release()
-            if is_new and [one.name for one in self.root.iterdir()] == [path.name]:
-                path.unlink()
+            if is_new and [one.name for one in self.root.glob("*")] == [LOCK]:
+                (self.root / LOCK).unlink()
                 self.root.rmdir()
 
     def judged_frames(self) -> list[Path]:

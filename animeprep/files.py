@@ -8,7 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from animeprep.errors import OutputError
+import filelock
+
+from animeprep.errors import InputError, OutputError
+
+#: The file in a folder by which one process at a time works there.
+LOCK = ".lock"
 
 _REMEDIES = {
     errno.ENOSPC: "free some space and run the command again; finished files are kept",
@@ -39,6 +44,29 @@ def make_folder(folder: Path) -> Path:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def locked(folder: Path, busy: InputError) -> Iterator[None]:
+    """Let no other process work in a folder meanwhile; a killed one's lock is no lock.
+
+    Args:
+        folder: made where it is missing.
+        busy: raised where another one holds the lock.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    lock = filelock.FileLock(make_folder(folder) / LOCK)
+    with writing(folder):
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise busy from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

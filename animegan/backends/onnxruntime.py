@@ -4,7 +4,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -74,8 +74,7 @@ def convert(module: Module, inputs: tuple[Tensor, ...]) -> Any:  # noqa: ANN401 
             output_names=["painted"],
             dynamic_shapes=({2: multiple * rows, 3: multiple * columns}, None)[: len(inputs)],
         )
-    assert program is not None  # noqa: S101 - None comes of other arguments
-    return program.model_proto
+    return cast("torch.onnx.ONNXProgram", program).model_proto
 
 
 @contextlib.contextmanager

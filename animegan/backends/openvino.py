@@ -20,6 +20,7 @@ from animegan.backends.alike import Module, Network, Sample
 from animegan.backends.library import library, version
 from animegan.backends.wish import Precision
 from animegan.models.norms import InstanceNorm
+from animegan.steady import Steady
 
 #: So many sizes are compiled for by themselves, a third to a half faster than for any size.
 _SIZES = 4
@@ -29,7 +30,8 @@ _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 def build(module: Module, sample: Sample, precision: Precision) -> Network:
     """Convert the module, or take it from the cache, and compile it.
 
-    It is compiled for any size first, and for one by itself when that comes the second time.
+    It is compiled for any size first, and for one by itself when that comes the second time; for
+    given norms, as films have them, at once: all pictures of a size are painted by the same.
 
     Raises:
         UsageError: OpenVINO is not installed.
@@ -52,17 +54,17 @@ def build(module: Module, sample: Sample, precision: Precision) -> Network:
         sized.reshape({"photo": [1, 3, *size]})
         return core.compile_model(sized, "CPU", settings)
 
-    any_size, met = compiled(-1, -1), set()
-    used = any_size
+    any_size = None if isinstance(module, Steady) else compiled(-1, -1)
+    used, met = any_size, set()
     alone = threading.Lock()  # what is compiled computes one picture at a time
 
     def network(*inputs: Tensor) -> Tensor:
         nonlocal used
         size = tuple(inputs[0].shape[2:])
         with alone:
-            using = compiled(*size) if size in met else any_size
+            using = compiled(*size) if any_size is None or size in met else any_size
             met.add(size)
-            if using is not used:
+            if used is not None and using is not used:
                 used.release_memory()
             used = using
             (painted,) = using([one.contiguous().numpy() for one in inputs]).values()

@@ -5,13 +5,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 from animegan.errors import PaintingError
 from animegan.films.plan import Part
-from animeprep.files import make_folder, write_atomic, writing
+from animeprep.files import locked, write_atomic, writing
 
-_PLAN, _LOCK, _DRAFT = "plan.txt", ".lock", ".draft.nut"
+_PLAN, _DRAFT = "plan.txt", ".draft.nut"
 
 
 class Parts:
@@ -38,20 +36,11 @@ class Parts:
             OutputError: the folder cannot be written.
         """
         folder = film.with_name(f"{film.name}.parts")
-        lock = filelock.FileLock(make_folder(folder) / _LOCK)
-        with writing(folder):
-            try:
-                lock.acquire(blocking=False)
-            except filelock.Timeout as error:
-                raise PaintingError(
-                    film, "another run is painting it", "wait, or name another file with -o"
-                ) from error
-        try:
+        remedy = "wait, or name another file with -o"
+        with locked(folder, PaintingError(film, "another run is painting it", remedy)):
             parts = cls(folder)
             parts._follow(plan)
             yield parts
-        finally:
-            lock.release()
 
     def _follow(self, plan: str) -> None:
         file = self.folder / _PLAN

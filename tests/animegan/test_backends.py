@@ -255,4 +255,7 @@ def test_a_painter_gives_a_steady_network(small):
     norms = survey(small, [photo])
     with torch.inference_mode():
         torch.testing.assert_close(steady(photo, norms), small(photo), atol=1e-5, rtol=0)
-    assert painter.Painter(small, CPU, Wish()).prepare_steady().name == "openvino fp32"
+    built = painter.Painter(small, CPU, Wish()).prepare_steady()
+    assert built.name == "openvino fp32"
+    first = built(photo, norms)  # what a resumed film begins with must not differ
+    assert all(torch.equal(built(photo, norms), first) for _ in range(2))
