@@ -15,6 +15,7 @@ _KINDS: tuple[tuple[str, bytes], ...] = (
     ("a film", rb"....ftyp(?!avi|hei|mif)|\x1a\x45\xdf\xa3|RIFF....AVI |\x00\x00\x01\xba"),
     ("a picture", rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|....ftyp|II\*\x00|MM\x00\*|BM"),
     ("an archive; unpack it", rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd"),
+    ("a text", rb"[\t\n\r -~]+\Z"),
     ("an HDF5 file, Keras weights say, which are not read", rb"\x89HDF"),
 )
 

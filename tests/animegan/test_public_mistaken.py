@@ -51,6 +51,12 @@ def test_a_length_that_looks_like_another_kind(length):
     assert what_it_is(length.to_bytes(8, "little") + b'{"a":') is None
 
 
+def test_texts():
+    assert what_it_is(b"not weights\n") == "a text"
+    assert what_it_is(b"") == "empty"
+    assert what_it_is(b"<!DOCTYPE html>") == "a web page, not the file behind it"
+
+
 def test_onnx():
     onnx = pytest.importorskip("onnx")
     graph = onnx.helper.make_graph([], "g", [], [])
