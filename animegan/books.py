@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from animegan import state
-from animegan.data import Sets
+from animegan.course import Course, Standing
 from animegan.gallery import Gallery
+from animegan.learner import Terms
 from animegan.live import Meter, Watch
 from animegan.plan import Plan
 from animegan.run import LOG_FILE, RECIPE_FILE, SPEED_FILE, Lines, write_json
-from animegan.run_page import Standing, write_run_page
-from animegan.trainer import Terms, Trainer
 from animeprep.errors import OutputError
 
 _DIGITS = 6
@@ -24,14 +24,14 @@ class Job:
     """What a run is.
 
     Attributes:
-        sets: the files that it learns from.
+        course: what it learns.
         run: its folder.
         length: how far it goes.
         keep: states that are kept.
         tell: is called with a line for all that happens.
     """
 
-    sets: Sets
+    course: Course[Any]
     run: Path
     length: Plan
     keep: int
@@ -42,18 +42,17 @@ class Books:
     """Keeps a run's files; of several processes that train together, the first alone has them.
 
     Args:
-        trainer: at the step that the run goes on from.
-        job: the run.
+        job: the run; its trainer is at the step that it goes on from.
         resumed: whether its state was taken from a file.
 
     Raises:
         OutputError: a file cannot be written.
     """
 
-    def __init__(self, trainer: Trainer, job: Job, *, resumed: bool) -> None:
-        self._trainer = trainer
+    def __init__(self, job: Job, *, resumed: bool) -> None:
+        self._trainer = trainer = job.course.trainer
         self._job = job
-        self._fingerprint = job.sets.fingerprint()
+        self._fingerprint = job.course.fingerprint()
         run, step = job.run, trainer.step_done
         write_json(run / RECIPE_FILE, trainer.recipe.model_dump(mode="json"))
         self._open_lines()
@@ -63,7 +62,7 @@ class Books:
             state.write_generators(trainer, run)
         else:
             state.save(trainer, run, self._fingerprint)
-        self.gallery = Gallery(trainer, job.sets, run, job.length, job.tell)
+        self.gallery = Gallery(job.course, run, job.length, job.tell)
         self._page_from = 0.0
         self._measure({})
         self._show([])
@@ -136,5 +135,5 @@ class Books:
         # The page may take a tenth of the time at most.
         started = time.monotonic()
         if started > self._page_from or step == job.length.total:
-            write_run_page(job.run, self._trainer.recipe, standing)
+            job.course.write_page(job.run, standing)
             self._page_from = started + 11 * (time.monotonic() - started)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -163,22 +162,3 @@ def load_tensors(network: nn.Module, path: Path) -> None:
                     "name a checkpoint of this kind",
                 )
         network.load_state_dict({name: file.get_tensor(name) for name in expected})
-
-
-def adam_tensors(adam: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:
-    """Adam's moments and step counts as named tensors."""
-    return {
-        f"{prefix}.{index}.{key}": value
-        for index, state in adam.state_dict()["state"].items()
-        for key, value in state.items()
-    }
-
-
-def restore_adam(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> None:
-    """The reverse of `adam_tensors`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(f"{prefix}."):
-            _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = value
-    adam.load_state_dict({**adam.state_dict(), "state": state})

@@ -14,6 +14,7 @@ from animegan.device import pick_device
 from animegan.features import load_features
 from animegan.fit import fit
 from animegan.painter import GENERATOR_FILE, Painter
+from animegan.photo_course import PhotoCourse
 from animegan.plan import plan
 from animegan.recipes import Recipe
 from animegan.run import LOG_FILE, PAGE, read_lines
@@ -89,7 +90,7 @@ def run_demo(out: Path, *, dry_run: bool = False) -> Iterator[Summary]:
 def _train(dataset: Dataset, run: Path) -> Summary:
     sets = find_sets(dataset, RECIPE)
     trainer = Trainer(RECIPE, load_features(RECIPE.features), pick_device())
-    outcome = fit(trainer, sets, run, plan(RECIPE, sets, STEPS, STEPS))
+    outcome = fit(PhotoCourse(trainer, sets), run, plan(RECIPE, sets, STEPS, STEPS))
     summary = Summary("train")
     summary.counts["steps made"] = outcome.made
     summary.problems = outcome.problems

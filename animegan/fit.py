@@ -8,21 +8,21 @@ where it goes on with lower learning rates.
 import contextlib
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from animegan import state
 from animegan.books import Books, Job
-from animegan.data import Batches, Sets
-from animegan.distributed import any_process, gathered, is_main, rank, world
+from animegan.course import Course, Stream
+from animegan.distributed import any_process, gathered, is_main
 from animegan.errors import TrainingError
 from animegan.interrupt import deferred_interrupt
+from animegan.learner import Terms
 from animegan.live import Meter, Watch, showing
 from animegan.memory import keep_freed_memory
 from animegan.plan import Plan, plan
 from animegan.run import locked
-from animegan.trainer import Terms, Trainer, memory_advice
 from animegan.verdict import Choice
 from animeprep.errors import OutputError
 
@@ -52,8 +52,7 @@ class Outcome:
 
 
 def fit(
-    trainer: Trainer,
-    sets: Sets,
+    course: Course[Any],
     run: Path,
     length: Plan,
     *,
@@ -65,8 +64,7 @@ def fit(
     Ctrl-C saves; the same call goes on, to the same bytes as if nothing had happened.
 
     Args:
-        trainer: new; where the run has a state, it takes it.
-        sets: the files.
+        course: its trainer is new; where the run has a state, it takes it.
         run: the run's folder.
         length: how far.
         keep: states that are kept.
@@ -81,7 +79,7 @@ def fit(
         KeyboardInterrupt: after saving.
     """
     keep_freed_memory()
-    session = _Session(trainer, Job(sets, run, length, keep, tell if is_main() else _silence))
+    session = _Session(Job(course, run, length, keep, tell if is_main() else _silence))
     with contextlib.ExitStack() as stack:
         if is_main():
             stack.enter_context(locked(run))
@@ -89,13 +87,13 @@ def fit(
         stack.enter_context(showing(session.meter) if is_main() else contextlib.nullcontext())
         stack.callback(session.close)
         session.begin()
-        first = trainer.step_done
-        while trainer.step_done < length.total:
+        first = course.trainer.step_done
+        while course.trainer.step_done < length.total:
             try:
                 session.train(asked)
             except _NotFiniteError as error:
                 session.roll_back(str(error))
-        return session.outcome(trainer.step_done - first)
+        return session.outcome(course.trainer.step_done - first)
 
 
 class _NotFiniteError(Exception):
@@ -105,10 +103,10 @@ class _NotFiniteError(Exception):
 class _Session:
     """One call of `fit`, in one of the processes that train together."""
 
-    def __init__(self, trainer: Trainer, job: Job) -> None:
-        self.trainer = trainer
+    def __init__(self, job: Job) -> None:
+        self.trainer = job.course.trainer
         self.job = job
-        self.meter = Meter(job.length, trainer.recipe.batch)
+        self.meter = Meter(job.length, self.trainer.recipe.batch)
         self.problems: list[str] = []
         self.books: Books | None = None
 
@@ -122,8 +120,8 @@ class _Session:
                 raise TrainingError(self.job.run, f"stands at step {step} of {total}", remedy)
             if resumed:
                 self.job.tell(f"going on from step {step:,}")
-            with self._memory_advice():
-                self.books = Books(self.trainer, self.job, resumed=resumed)
+            with self.trainer.memory_advice():
+                self.books = Books(self.job, resumed=resumed)
             self._pass_over(self.books.gallery.problems)
         self._meet()
         if not is_main():
@@ -140,9 +138,8 @@ class _Session:
             KeyboardInterrupt: somebody asked; all is saved.
         """
         trainer, watch, waited = self.trainer, Watch(), 0.0
-        start, total = trainer.step_done, self.job.length.total
-        with Batches(self.job.sets, trainer.recipe, trainer.device,
-                     start=start, rank=rank(), world=world()) as batches:  # fmt: skip
+        total = self.job.length.total
+        with self.job.course.batches() as batches:
             while trainer.step_done < total:
                 terms = self._step(batches)
                 self.meter.add(trainer.step_done, terms, watch.lap(), batches.waited - waited)
@@ -192,23 +189,15 @@ class _Session:
 
     def _resume(self) -> bool:
         job = self.job
-        return state.resume(self.trainer, job.run, job.sets.fingerprint(), job.tell)
+        return state.resume(self.trainer, job.run, job.course.fingerprint(), job.tell)
 
     def _meet(self) -> None:
         """Wait until all processes are here, for one writes what the others read."""
         any_process(raised=False, device=self.trainer.device)
 
-    def _memory_advice(self) -> AbstractContextManager[None]:
-        return memory_advice(self.trainer.recipe, self.trainer.step_done + 1)
-
-    def _step(self, batches: Batches) -> Terms:
-        with self._memory_advice():
-            batch = next(batches)
-        step, length = self.trainer.step_done, self.job.length
-        if step < length.initial:
-            terms = self.trainer.initialise_step(batch)
-        else:
-            terms = self.trainer.step(batch, length.progress(step))
+    def _step(self, batches: Stream[Any]) -> Terms:
+        with self.trainer.memory_advice():
+            terms = self.job.course.learn(next(batches), self.job.length)
         for name, value in terms.items():
             if not math.isfinite(value):
                 raise _NotFiniteError(f"{name} is not a number any more")
@@ -232,7 +221,7 @@ class _Session:
             raise _NotFiniteError(f"{broken} is not a number any more")
         try:
             if self.books:
-                with self._memory_advice():
+                with self.trainer.memory_advice():
                     self.books.save(self.meter, self.problems)
         except OutputError as error:
             if last:

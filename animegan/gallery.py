@@ -1,36 +1,29 @@
-"""What a run shows at each save: held-out photos painted and measured, the best G."""
+"""What a run shows at each save: its samples, their measures, the best G."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from animegan.board import Board
-from animegan.data import Sets
+from animegan.course import Course
 from animegan.ema import Network
-from animegan.judge import Judge
-from animegan.painter import BEST_FILE, Painter
+from animegan.painter import BEST_FILE
 from animegan.plan import Plan
 from animegan.run import METRICS_FILE, SAMPLES, Line, Lines, read_lines
-from animegan.sheets import sheet
 from animegan.state import generator_file
-from animegan.trainer import Trainer
-from animegan.verdict import Choice, alarms, choose
-from animeprep.boxes import Picture
+from animegan.verdict import Choice
 from animeprep.files import write_atomic, write_changed
 from animeprep.images import encode_jpeg
-
-#: Held-out photos that are shown, and how many stand beside each other in a sheet.
-_PHOTOS, _BESIDE = 6, 2
 
 
 class Gallery:
     """Measures and shows a trainer's pictures.
 
     Args:
-        trainer: at the step that the run goes on from.
-        sets: whose held-out pictures are used.
+        course: its trainer is at the step that the run goes on from.
         run: the run's folder.
         length: of the run; its initialisation phase is not judged.
         tell: is called with a line for each alarm.
@@ -38,25 +31,24 @@ class Gallery:
     Attributes:
         choice: the best step, once one was judged.
         alarms: what is wrong with the pictures, one sentence each.
-        problems: one line for each held-out picture that cannot be read.
+        problems: one line for each file that cannot be used for it.
     """
 
     def __init__(
         self,
-        trainer: Trainer,
-        sets: Sets,
+        course: Course[Any],
         run: Path,
         length: Plan,
         tell: Callable[[str], None],
     ) -> None:
-        self._trainer = trainer
+        self._trainer = trainer = course.trainer
         self._run = run
         self._length = length
         self._tell = tell
-        # The judge draws random numbers of its own, and not in every session.
+        # What judges may draw random numbers of its own, and not in every session.
         with untouched_randomness(trainer.device):
-            self._judge = Judge(sets, trainer.features, trainer.device, run)
-        self.problems = self._judge.problems
+            self._exhibit = course.exhibit(run)
+        self.problems = self._exhibit.problems
         self._board = Board(run, trainer.step_done)
         self.alarms: list[str] = []
         self.choice: Choice | None = None
@@ -91,14 +83,12 @@ class Gallery:
         step, device = trainer.step_done, trainer.device
         if any(line["step"] == step for line in self._lines()):
             return
-        with untouched_randomness(device), evaluating(trainer.painter) as generator:
-            painter = Painter(generator, device)
-            painted = [painter.paint(photo) for photo in self._judge.photos]
-            measures = {n: list(i) for n, i in self._judge.measure(painted).items()}
-        pictures = self._write_samples(self._judge.photos, painted)
-        self._metrics.append({"step": step, "measures": measures})
+        with untouched_randomness(device), evaluating(trainer.painter):
+            look = self._exhibit.look(step)
+        write_atomic(self._run / SAMPLES / f"{step:07d}.jpg", encode_jpeg(look.sheet, 92))
+        self._metrics.append({"step": step, "measures": look.measures})
         self._metrics.flush()
-        self._board.add(step, terms, measures, pictures)
+        self._board.add(step, terms, look.measures, look.sheet)
         self._judge_all()
 
     def close(self) -> None:
@@ -111,39 +101,20 @@ class Gallery:
     def _judge_all(self) -> None:
         """Choose the best step, put its generator where `stylize` looks, and raise alarms."""
         lines = [line for line in self._lines() if line["step"] > self._length.initial]
-        before, self.alarms = self.alarms, alarms(lines) if lines else []
+        before, self.alarms = self.alarms, self._exhibit.alarms(lines) if lines else []
         for alarm in self.alarms:
             if alarm not in before:
                 self._tell(f"alarm: {alarm}")
-        self.choice = choose(lines) if lines else None
+        self.choice = self._exhibit.choose(lines) if lines else None
         if self.choice and not generator_file(self._run, self.choice.step).exists():
             # It was not the best while it was among the last.
             there = [line for line in lines if generator_file(self._run, line["step"]).exists()]
-            self.choice = choose(there) if there else None
+            self.choice = self._exhibit.choose(there) if there else None
         if self.choice:
             best = generator_file(self._run, self.choice.step)
             write_changed(self._run / BEST_FILE, best.read_bytes())
         else:
             (self._run / BEST_FILE).unlink(missing_ok=True)
-
-    def _write_samples(self, photos: list[Picture], painted: list[Picture]) -> Picture:
-        """A sheet of some photos, each beside its painting; and each by itself for the page."""
-        step = self._trainer.step_done
-        every = max(1, len(photos) // _PHOTOS)
-        shown = list(zip(photos, painted, strict=True))[::every][:_PHOTOS]
-        for number, (photo, painting) in enumerate(shown, 1):
-            folder = self._run / SAMPLES / f"photo_{number}"
-            if not (folder / "photo.jpg").exists():
-                write_atomic(folder / "photo.jpg", encode_jpeg(photo))
-            write_atomic(folder / f"{step:07d}.jpg", encode_jpeg(painting))
-        rows: list[list[Picture | None]] = [
-            [picture for pair in shown[first : first + _BESIDE] for picture in pair]
-            for first in range(0, len(shown), _BESIDE)
-        ]
-        columns = ["photo", f"step {step:,}"] * min(_BESIDE, len(shown))
-        pictures = sheet([[*row, *[None] * (len(columns) - len(row))] for row in rows], columns)
-        write_atomic(self._run / SAMPLES / f"{step:07d}.jpg", encode_jpeg(pictures, 92))
-        return pictures
 
 
 @contextlib.contextmanager

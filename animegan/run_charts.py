@@ -4,32 +4,32 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from animegan.judge import MEANINGS
-from animegan.recipes import Recipe
 from animegan.run import LOG_FILE, Line, read_lines
 from animeprep.charts import Chart, Curve
 from animeprep.page import Section, Table
 
 #: Points of a loss curve, at most; each is a mean.
 _POINTS = 300
-#: The terms of L_D.
-_OF_D = ("real", "fake", "gray", "smooth")
 
 Points = Sequence[tuple[float, float]]
 
 
-def measures_section(metrics: Sequence[Line], best: int | None) -> Section | None:
+def measures_section(
+    metrics: Sequence[Line], best: int | None, meanings: Mapping[str, str], measured: str
+) -> Section | None:
     """A chart for each measure, with its interval and the chosen step; None without any.
 
     Args:
         metrics: the lines of `metrics.jsonl`.
         best: the chosen step.
+        meanings: measure → what it says.
+        measured: on what, in a sentence's beginning.
     """
     if not metrics:
         return None
     # Style is missing where photos are not told from the style.
     names = list(dict.fromkeys(name for line in metrics for name in line["measures"]))
-    panels = [_measure_chart(name, metrics, best) for name in names]
+    panels = [_measure_chart(name, metrics, best, meanings.get(name, name)) for name in names]
     chosen = next((line for line in metrics if line["step"] == best), None)
     columns = {f"step {line['step']:,}": line["measures"] for line in (metrics[0], metrics[-1])}
     if chosen:
@@ -37,8 +37,8 @@ def measures_section(metrics: Sequence[Line], best: int | None) -> Section | Non
     rows = [[name, *(_interval(one.get(name)) for one in columns.values())] for name in names]
     return Section(
         "Measures",
-        "On the held-out photos, painted at each save; the band is the 95 % interval over the "
-        "photos, the upright line the chosen step. These choose the step; losses do not.",
+        f"{measured}; the band is the 95 % interval over them, the upright line the chosen step. "
+        "These choose the step; losses do not.",
         panels=panels,
         tables=[Table(["measure", *columns], rows, "In figures", folded=True)],
         anchor="measures",
@@ -49,7 +49,7 @@ def _interval(values: Sequence[float] | None) -> str:
     return "–" if values is None else f"{values[0]:.4g}  ({values[1]:.3g} … {values[2]:.3g})"
 
 
-def _measure_chart(name: str, metrics: Sequence[Line], best: int | None) -> Chart:
+def _measure_chart(name: str, metrics: Sequence[Line], best: int | None, meaning: str) -> Chart:
     lines = [line for line in metrics if _finite(line["measures"].get(name))]
     value, low, high = (
         [(line["step"], line["measures"][name][part]) for line in lines] for part in range(3)
@@ -59,42 +59,38 @@ def _measure_chart(name: str, metrics: Sequence[Line], best: int | None) -> Char
     if best is not None and band:
         heights = [y for _, y in band]
         curves["chosen"] = ("bound", [(best, min(heights)), (best, max(heights))])
-    return _chart(name, curves, f"step · {MEANINGS.get(name, name)}")
+    return _chart(name, curves, f"step · {meaning}")
 
 
 def _finite(values: Sequence[float] | None) -> bool:
     return values is not None and all(map(math.isfinite, values))
 
 
-def losses_section(run: Path, recipe: Recipe, total: int) -> Section | None:
+def losses_section(
+    run: Path, weights: Mapping[str, Mapping[str, float]], total: int, *, log_scale: bool = True
+) -> Section | None:
     """Each term as it enters the loss, averaged over neighbouring steps; None without any.
 
     Args:
         run: the run's folder.
-        recipe: says the weights.
+        weights: player → its terms and their weights.
         total: steps of the whole run.
+        log_scale: for terms that are never negative.
     """
     curves = _averaged(read_lines(run / LOG_FILE), max(1, total // _POINTS))
-    weights = recipe.generator_weights() | recipe.discriminator_weights()
-    weighted = {
-        name: [(x, weights[name] * y) for x, y in points]
-        for name, points in curves.items()
-        if name in weights
-    }
     parts: list[Section] = []
-    for title, names in (
-        ("Generator", [name for name in weighted if name not in _OF_D]),
-        ("Discriminator", [name for name in weighted if name in _OF_D]),
-    ):
-        drawn = {name: (f"c{number % 6}", weighted[name]) for number, name in enumerate(names)}
+    for player, terms in weights.items():
+        weighted = {name: [(x, weight * y) for x, y in curves[name]]
+                    for name, weight in terms.items() if name in curves}  # fmt: skip
+        drawn = {name: (f"c{n % 6}", points) for n, (name, points) in enumerate(weighted.items())}
         if drawn:
-            parts.append(Section(title, chart=_chart("", drawn, log_scale=True)))
+            parts.append(Section(player, chart=_chart("", drawn, log_scale=log_scale)))
     if not parts:
         return None
     return Section(
         "Loss terms",
-        "Each with its weight, on a logarithmic scale. They say that training is alive and which "
-        "term has a say, not how the pictures look.",
+        f"Each with its weight{', on a logarithmic scale' if log_scale else ''}. They say that "
+        "training is alive and which term has a say, not how the pictures look.",
         parts=parts,
         anchor="losses",
     )

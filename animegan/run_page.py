@@ -9,38 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from animegan.plan import Plan
+from animegan.course import Standing
+from animegan.judge import MEANINGS
 from animegan.recipes import Recipe
 from animegan.run import LOG_FILE, METRICS_FILE, PAGE, SAMPLES, SPEED_FILE, read_lines
 from animegan.run_charts import losses_section, measures_section
-from animegan.verdict import Choice
 from animeprep.files import write_atomic
 from animeprep.images import read_rgb, thumbnail
 from animeprep.page import Figure, Section, Table, script, templates
+from animeprep.settings import Settings
 
 #: Steps that the slider goes through, and that are shown beside each other, at most.
 _SHOWN, _BESIDE = 24, 6
 #: Side of the small pictures.
 _THUMBNAIL = 200
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a run is.
-
-    Attributes:
-        step: steps done.
-        length: of the run.
-        choice: the best step, if one is chosen already.
-        alarms: one sentence each.
-        problems: one line for each broken file.
-    """
-
-    step: int
-    length: Plan
-    choice: Choice | None = None
-    alarms: Sequence[str] = ()
-    problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -68,22 +50,26 @@ def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
     best = standing.choice.step if standing.choice else None
     metrics = list(read_lines(run / METRICS_FILE))
     painted = _painted_steps(run)
-    shown = _spread(painted, _SHOWN, best)
+    shown = spread(painted, _SHOWN, best)
+    players = {
+        "Generator": recipe.generator_weights(),
+        "Discriminator": recipe.discriminator_weights(),
+    }
     sections = [
-        _through_time(run, _spread(painted, _BESIDE, best), best),
-        measures_section(metrics, best),
-        losses_section(run, recipe, standing.length.total),
-        _facts(run, recipe, standing),
+        _through_time(run, spread(painted, _BESIDE, best), best),
+        measures_section(metrics, best, MEANINGS, "On the held-out photos, painted at each save"),
+        losses_section(run, players, standing.length.total),
+        facts_section(run, recipe, standing),
     ]
     environment = templates("animegan", "animeprep")
     page = environment.get_template("run.html").render(
         title=f"{run.resolve().name}: {recipe.method}",
-        lead=_lead(run, standing),
+        lead=lead(run, standing),
         chosen=f"step {best:,}: {standing.choice.why}" if standing.choice else "",
         alarms=standing.alarms,
         running=standing.step < standing.length.total,
         photos=_photos(run, shown),
-        steps=[_called(step, best, shown[-1]) for step in shown],
+        steps=[called(step, best, shown[-1]) for step in shown],
         shown=max(0, len(shown) - 1),
         sections=[one for one in sections if one is not None],
         scripts=[script(environment, name) for name in ("page.js", "run.js")],
@@ -91,12 +77,13 @@ def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
     write_atomic(run / PAGE, page.encode(errors="replace"))
 
 
-def _lead(run: Path, standing: Standing) -> str:
-    lead = standing.length.told(standing.step).capitalize()
+def lead(run: Path, standing: Standing) -> str:
+    """How far a run is and how fast it goes."""
+    told = standing.length.told(standing.step).capitalize()
     speeds = list(read_lines(run / SPEED_FILE))
     if speeds:
-        lead += f"; {speeds[-1]['pictures_per_second']:.3g} pictures a second"
-    return f"{lead}."
+        told += f"; {speeds[-1]['pictures_per_second']:.3g} pictures a second"
+    return f"{told}."
 
 
 def _folders(run: Path) -> list[Path]:
@@ -114,10 +101,10 @@ def _painted_steps(run: Path) -> list[int]:
     return sorted(set.intersection(*steps)) if steps else []
 
 
-def _spread(steps: Sequence[int], most: int, best: int | None) -> list[int]:
+def spread(steps: Sequence[int], most: int, best: int | None) -> list[int]:
     """So many of the steps at most, evenly; with the first, the last and the best.
 
-    >>> _spread([0, 10, 20, 30, 40, 50, 60], 4, 50)
+    >>> spread([0, 10, 20, 30, 40, 50, 60], 4, 50)
     [0, 30, 50, 60]
     """
     if len(steps) <= most:
@@ -127,7 +114,7 @@ def _spread(steps: Sequence[int], most: int, best: int | None) -> list[int]:
     return sorted(chosen | {step for step in steps if step == best})
 
 
-def _called(step: int, best: int | None, last: int) -> str:
+def called(step: int, best: int | None, last: int) -> str:
     """What a step is called below its pictures."""
     words = [word for word, fits in (("chosen", step == best), ("latest", step == last)) if fits]
     return f"step {step:,}" + (f" ({', '.join(words)})" if words else "")
@@ -153,7 +140,7 @@ def _through_time(run: Path, steps: Sequence[int], best: int | None) -> Section 
             *(
                 Figure(
                     thumbnail(read_rgb(folder / f"{step:07d}.jpg"), _THUMBNAIL),
-                    _called(step, best, steps[-1]),
+                    called(step, best, steps[-1]),
                     chosen=step == best,
                 )
                 for step in steps
@@ -165,7 +152,8 @@ def _through_time(run: Path, steps: Sequence[int], best: int | None) -> Section 
     return Section("Through time", text, rows=rows, anchor="time-rows") if steps else None
 
 
-def _facts(run: Path, recipe: Recipe, standing: Standing) -> Section:
+def facts_section(run: Path, recipe: Settings, standing: Standing) -> Section:
+    """The recipe, what went wrong, files that were passed over."""
     tables = [
         Table(
             ["setting", "value"],

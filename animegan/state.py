@@ -15,10 +15,9 @@ from torch import Tensor
 from animegan import checkpoint
 from animegan.checkpoint import Header
 from animegan.errors import CheckpointError
+from animegan.learner import Learner, LearnersRecipe
 from animegan.painter import GENERATOR_FILE
-from animegan.recipes import Recipe
 from animegan.run import CHECKPOINTS
-from animegan.trainer import Trainer
 from animeprep.files import sweep_parts, writing
 
 #: States that are kept.
@@ -49,7 +48,7 @@ def saved_steps(run: Path) -> list[int]:
     return _steps(run, _STATE)
 
 
-def save(trainer: Trainer, run: Path, fingerprint: str) -> None:
+def save(trainer: Learner, run: Path, fingerprint: str) -> None:
     """Write the state, and after it the generators.
 
     Args:
@@ -67,7 +66,7 @@ def save(trainer: Trainer, run: Path, fingerprint: str) -> None:
     write_generators(trainer, run)
 
 
-def write_generators(trainer: Trainer, run: Path) -> None:
+def write_generators(trainer: Learner, run: Path) -> None:
     """Write the generator that paints: as the latest, and under its step.
 
     Raises:
@@ -108,7 +107,7 @@ def sweep(
 
 
 def resume(
-    trainer: Trainer, run: Path, fingerprint: str, tell: Callable[[str], None] = lambda _line: None
+    trainer: Learner, run: Path, fingerprint: str, tell: Callable[[str], None] = lambda _line: None
 ) -> bool:
     """Go on from the last state that can be read.
 
@@ -153,7 +152,7 @@ def forget_after(run: Path, step: int) -> None:
         sweep_parts(folder)
 
 
-def _told(recipe: Recipe, fingerprint: str) -> dict[str, Any]:
+def _told(recipe: LearnersRecipe, fingerprint: str) -> dict[str, Any]:
     return {**recipe.model_dump(mode="json"), "dataset": fingerprint}
 
 
@@ -168,7 +167,7 @@ def _check(path: Path, saved: dict[str, Any], ours: dict[str, Any]) -> None:
             )
 
 
-def _load(trainer: Trainer, path: Path, tensors: dict[str, Tensor]) -> None:
+def _load(trainer: Learner, path: Path, tensors: dict[str, Tensor]) -> None:
     try:
         trainer.rate_factor = float(tensors.pop(_RATE))
         trainer.load_state(tensors)

@@ -21,6 +21,7 @@ from animegan.gallery import evaluating
 from animegan.judge import MEANINGS
 from animegan.models.vgg import VGGFeatures
 from animegan.painter import Painter
+from animegan.photo_course import PhotoCourse
 from animegan.plan import plan
 from animegan.recipes import Recipe
 from animegan.run import METRICS_FILE, PAGE, read_lines
@@ -132,7 +133,9 @@ def sweep(  # noqa: PLR0913 - what training takes, for several recipes
         tell(f"sweep: {name}")
         trainer, sets = Trainer(recipe, features, device), find_sets(dataset, recipe)
         place = run.with_name(f"{run.name}-{name}")
-        outcome = fit(trainer, sets, place, plan(recipe, sets, steps), keep=1, tell=tell)
+        outcome = fit(
+            PhotoCourse(trainer, sets), place, plan(recipe, sets, steps), keep=1, tell=tell
+        )
         summary.counts[MADE if outcome.made else "unchanged"] += 1
         summary.problems += [one for one in outcome.problems if one not in summary.problems]
         results[name] = _look(trainer, sets, place, photos)

@@ -14,6 +14,7 @@ from animegan.device import pick_device
 from animegan.distributed import is_main, joined
 from animegan.features import load_features
 from animegan.painter import RUNS
+from animegan.photo_course import PhotoCourse
 from animegan.plan import plan
 from animegan.recipes import METHODS, PRESETS, Recipe, Term, make_recipe
 from animegan.run import PAGE
@@ -151,7 +152,9 @@ def train(
         else:
             (recipe,) = recipes.values()
             trainer = Trainer(recipe, features, where)
-            outcome = fit.fit(trainer, sets, run, length, keep=keep or state.KEEP, tell=echo)
+            outcome = fit.fit(
+                PhotoCourse(trainer, sets), run, length, keep=keep or state.KEEP, tell=echo
+            )
             done = _summary(outcome, run)
         return tell([done], as_json=as_json) if is_main() else 0
 

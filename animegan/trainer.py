@@ -3,18 +3,15 @@
 Source: AnimeGAN (ISICA 2019), section 3.1. What the steps minimise stands in `objective`.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
-from animegan.checkpoint import adam_tensors, built_in, load_tensors, restore_adam
+from animegan.checkpoint import built_in, load_tensors
 from animegan.data import Batch
-from animegan.device import is_out_of_memory
 from animegan.distributed import average, rank, world
 from animegan.ema import averaged, update_average
 from animegan.errors import TrainingError
+from animegan.learner import Learner, Terms
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.models.blocks import Generator
 from animegan.models.vgg import VGGFeatures
@@ -22,34 +19,8 @@ from animegan.objective import Objective, Part
 from animegan.recipes import Recipe
 from animegan.tensors import place
 
-Terms = dict[str, float]
 
-
-@contextlib.contextmanager
-def memory_advice(recipe: Recipe, step: int) -> Iterator[None]:
-    """Name the knobs where memory runs out within the block.
-
-    Args:
-        recipe: what is trained.
-        step: the step that is being made.
-
-    Raises:
-        TrainingError: out of memory.
-    """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"step {step}",
-            f"out of memory with {recipe.batch} pictures of {recipe.size} pixels",
-            f"raise --accumulate above {recipe.accumulate}, lower --batch or --size, "
-            "or on a GPU try --precision bf16",
-        ) from error
-
-
-class Trainer:
+class Trainer(Learner):
     """The networks, their optimisers, and one step of each kind.
 
     Nothing in a step draws from torch's global random state: random numbers are a function of seed,
@@ -61,8 +32,6 @@ class Trainer:
         device: where to compute.
 
     Attributes:
-        step_done: steps done, of both kinds; the steps count it themselves.
-        rate_factor: what all learning rates are multiplied by; `state` does not hold it.
         generator: G. `discriminator`: D. `ema`: the moving average of G, where the recipe has one.
         adam_g: G's optimiser. `adam_d`: D's.
         objective: the terms that the steps minimise.
@@ -78,12 +47,10 @@ class Trainer:
                 f"cannot be shared by {world()} processes",
                 f"make --batch a multiple of {world()}",
             )
+        super().__init__(device)
         torch.manual_seed(recipe.seed)
-        self.recipe = recipe
+        self._recipe = recipe
         self.features = features
-        self.device = device
-        self.step_done = 0
-        self.rate_factor = 1.0
         self.generator = GENERATORS[recipe.generator]()
         if recipe.starts_built_in():
             _load_built_in(self.generator, recipe.generator)
@@ -100,6 +67,22 @@ class Trainer:
         self.objective = Objective(recipe, g, d, f, device)
 
     @property
+    def recipe(self) -> Recipe:
+        """All settings."""
+        return self._recipe
+
+    def load(self) -> str:
+        """What a step computes at once."""
+        return f"{self.recipe.batch} pictures of {self.recipe.size} pixels"
+
+    def remedy(self) -> str:
+        """What helps where memory runs out."""
+        return (
+            f"raise --accumulate above {self.recipe.accumulate}, lower --batch or --size, "
+            "or on a GPU try --precision bf16"
+        )
+
+    @property
     def painter(self) -> Generator:
         """What paints: the moving average of G where there is one, else G."""
         return self.generator if self.ema is None else self.ema
@@ -113,7 +96,7 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         # Recipes without content go through this phase, too; Adam minds no loss's scale.
         weight = self.recipe.generator_weights().get("content", 1.0)
-        with memory_advice(self.recipe, self.step_done + 1):
+        with self.memory_advice():
             self.adam_g.zero_grad()
             for part in self._parts(batch):
                 content = self.objective.content(part.batch.photo)
@@ -139,7 +122,7 @@ class Trainer:
             TrainingError: out of memory.
         """
         parts = self._parts(batch)
-        with memory_advice(self.recipe, self.step_done + 1):
+        with self.memory_advice():
             with torch.set_grad_enabled(len(parts) == 1):
                 painted = [self.objective.paint(part.batch.photo) for part in parts]
             sums = self._discriminator_step(parts, painted, progress)
@@ -210,48 +193,14 @@ class Trainer:
         self.step_done += 1
         return dict(zip(sums, values.tolist(), strict=True))
 
-    def _networks(self) -> dict[str, nn.Module]:
+    def networks(self) -> dict[str, nn.Module]:
+        """Those that a state holds."""
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         return networks if self.ema is None else {**networks, "ema": self.ema}
 
-    def _tensors(self) -> dict[str, Tensor]:
-        """Networks and optimisers, not copied."""
-        tensors = {
-            f"{prefix}.{name}": value
-            for prefix, network in self._networks().items()
-            for name, value in network.state_dict().items()
-        }
-        return tensors | adam_tensors(self.adam_g, "adam_g") | adam_tensors(self.adam_d, "adam_d")
-
-    def broken_tensor(self) -> str | None:
-        """The name of the first tensor of the state with values that are not finite.
-
-        Computed where the tensors are, and fetched at once.
-        """
-        tensors = {n: value for n, value in self._tensors().items() if value.is_floating_point()}
-        finite = [value.isfinite().all().to(self.device) for value in tensors.values()]
-        answers = dict(zip(tensors, torch.stack(finite).tolist(), strict=True))
-        return next((name for name, good in answers.items() if not good), None)
-
-    def state(self) -> dict[str, Tensor]:
-        """All that a run needs to go on to the same bytes, as copies in the CPU's memory."""
-        tensors = {**self._tensors(), "step": torch.tensor(self.step_done)}
-        return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Go on where `state` stood; the tensors are copied.
-
-        Raises:
-            KeyError, RuntimeError, ValueError: they are not of this recipe's networks.
-        """
-        for prefix, network in self._networks().items():
-            start = f"{prefix}."
-            network.load_state_dict(
-                {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-            )
-        for prefix, adam in (("adam_g", self.adam_g), ("adam_d", self.adam_d)):
-            restore_adam(adam, _laid_out(adam, tensors, prefix), prefix)
-        self.step_done = int(tensors["step"])
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """Of G and of D."""
+        return {"adam_g": self.adam_g, "adam_d": self.adam_d}
 
 
 def _adam(network: nn.Module, rate: float, beta1: float) -> torch.optim.Adam:
@@ -264,22 +213,6 @@ def _compiled(network: nn.Module) -> nn.Module:
     # A program for each size of batch: D sees four sets and one, F two and one.
     compiled: nn.Module = torch.compile(network, dynamic=False)  # type: ignore[assignment]  # it stays a module
     return compiled
-
-
-def _laid_out(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Adam's tensors as copies in its parameters' layout: a fused step goes by memory order."""
-    kept: dict[str, Tensor] = {}
-    if not any(name.startswith(f"{prefix}.") for name in tensors):
-        return kept  # it has not made a step yet
-    for index, parameter in enumerate(adam.param_groups[0]["params"]):
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            name = f"{prefix}.{index}.{key}"
-            value = tensors[name]
-            like = value if key == "step" else parameter
-            if like.shape != value.shape:
-                raise ValueError(f"{name} is {tuple(value.shape)}, not {tuple(like.shape)}")
-            kept[name] = torch.empty_like(like, requires_grad=False).copy_(value)
-    return kept
 
 
 def _load_built_in(generator: nn.Module, name: str) -> None:

@@ -82,10 +82,11 @@ class FaceCritic(nn.Module):
         super().__init__()
         self.joined = joined
         channels = (3 + WIDTH * (joined == "input"), *(filters * 2**n for n in range(4)))
-        self.layers = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(before, after, _KERNEL, _STRIDE, _PADDING)
             for before, after in pairwise(channels)
-        )
+        ]
+        self.first, self.layers = convolutions[0], nn.ModuleList(convolutions[1:])
         last = channels[-1]
         self.mix = nn.Conv2d(last + WIDTH, last, 1) if joined == "features" else None
         self.head = nn.Linear(last * _SMALLEST**2 + WIDTH * (joined == "head"), 1)
@@ -101,7 +102,7 @@ class FaceCritic(nn.Module):
             Scores N: the higher, the more real.
         """
         features = self._first(picture, condition)
-        for layer in list(self.layers)[1:]:
+        for layer in self.layers:
             features = layer(functional.leaky_relu(features, LEAKY_SLOPE))
         features = functional.leaky_relu(features, LEAKY_SLOPE)
         if self.mix is not None:
@@ -109,7 +110,9 @@ class FaceCritic(nn.Module):
             mixed = self.mix(torch.cat((features, tiled), 1))
             features = functional.leaky_relu(mixed, LEAKY_SLOPE)
         flat = features.flatten(1)
-        scores: Tensor = self.head(torch.cat((flat, condition), 1) if self.joined == "head" else flat)
+        scores: Tensor = self.head(
+            torch.cat((flat, condition), 1) if self.joined == "head" else flat
+        )
         return scores[:, 0]
 
     def _first(self, picture: Tensor, condition: Tensor) -> Tensor:
@@ -118,7 +121,7 @@ class FaceCritic(nn.Module):
         What it makes of a plane of ones is the same for all pictures, so each word's plane is
         convolved once and the words of a picture only choose among them: a tenth of a step less.
         """
-        layer = self.layers[0]
+        layer = self.first
         if self.joined != "input":
             features: Tensor = layer(picture)
             return features

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
+from animegan.course import Standing
 from animegan.plan import Plan
 from animegan.recipes import make_recipe
-from animegan.run_page import Standing, write_run_page
+from animegan.run_page import write_run_page
 from animegan.verdict import Choice
 from animeprep.images import encode_jpeg
 

@@ -13,7 +13,7 @@ from animegan.errors import TrainingError
 from animegan.features import load_features
 from animegan.models import DISCRIMINATORS, GENERATORS
 from animegan.recipes import METHODS, make_recipe
-from animegan.trainer import Trainer, memory_advice
+from animegan.trainer import Trainer
 
 CPU = torch.device("cpu")
 SMALL = {"init": "scratch", "size": 32, "batch": 2, "seed": 3, "features": "vgg19"}
@@ -81,7 +81,7 @@ def make_batch(recipe, seed=0, dtype=torch.float32):
 def double(recipe, features):
     """A trainer in float64, in which sums of other orders differ by next to nothing."""
     trainer = Trainer(recipe, features, CPU)
-    for network in trainer._networks().values():
+    for network in trainer.networks().values():
         network.double()
     features.double()
     return trainer
@@ -526,11 +526,13 @@ def test_out_of_memory_names_the_knobs(features, monkeypatch):
         trainer.step(batch)
 
 
-def test_memory_advice_is_to_be_had_around_other_code():
-    told = pytest.raises(TrainingError, match="step 7: out of memory with 4 pictures of 256")
-    with told, memory_advice(make_recipe(), 7):
+def test_memory_advice_is_to_be_had_around_other_code(features):
+    trainer = Trainer(small(), features, CPU)
+    trainer.step_done = 6
+    told = pytest.raises(TrainingError, match="step 7: out of memory with 2 pictures of 32")
+    with told, trainer.memory_advice():
         raise MemoryError
-    with pytest.raises(KeyError), memory_advice(make_recipe(), 7):
+    with pytest.raises(KeyError), trainer.memory_advice():
         raise KeyError
 
 

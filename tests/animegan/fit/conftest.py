@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from animegan import gallery
+from animegan import photo_course
 from animegan.data import find_sets
 from animegan.fit import fit, plan
 from animegan.measures import Interval
+from animegan.photo_course import PhotoCourse
 from animegan.recipes import Recipe
 from animegan.run import read_lines
 from animegan.trainer import Trainer
@@ -68,9 +69,9 @@ def features():
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch):
-    monkeypatch.setattr(gallery, "Judge", StandInJudge)
-    monkeypatch.setattr(gallery, "choose", middle)
-    monkeypatch.setattr(gallery, "alarms", lambda _lines: [])
+    monkeypatch.setattr(photo_course, "Judge", StandInJudge)
+    monkeypatch.setattr(photo_course, "choose", middle)
+    monkeypatch.setattr(photo_course, "alarms", lambda _lines: [])
 
 
 @pytest.fixture
@@ -86,7 +87,9 @@ def train(tmp_path, sets, features, tiny_networks):
         told = [] if told is None else told
         trainer = Trainer(recipe, features, CPU)
         length = plan(recipe, sets, steps, every)
-        outcome = fit(trainer, sets, tmp_path / name, length, keep=keep, tell=told.append)
+        outcome = fit(
+            PhotoCourse(trainer, sets), tmp_path / name, length, keep=keep, tell=told.append
+        )
         return outcome, told
 
     return trained

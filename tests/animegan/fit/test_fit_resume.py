@@ -11,6 +11,7 @@ from animegan import gallery, state
 from animegan.errors import CheckpointError, TrainingError
 from animegan.features import load_features
 from animegan.fit import fit, plan
+from animegan.photo_course import PhotoCourse
 from animegan.trainer import Trainer
 from animegan.verdict import Choice
 
@@ -48,7 +49,7 @@ def test_real_networks_go_on_to_the_same_bytes(tmp_path, sets, same, generator, 
     for name, parts in (("whole", [4]), ("halves", [2, 4])):
         for steps in parts:
             trainer = Trainer(recipe, features, torch.device("cpu"))
-            fit(trainer, sets, tmp_path / name, plan(recipe, sets, steps, 2))
+            fit(PhotoCourse(trainer, sets), tmp_path / name, plan(recipe, sets, steps, 2))
     same("whole", "halves")
 
 
@@ -166,7 +167,7 @@ sets = find_sets(Dataset(folder / "dataset"), recipe)
 
 def train(name):
     trainer = Trainer(recipe, load_features("vgg16"), torch.device("cpu"))
-    fit(trainer, sets, folder / name, plan(recipe, sets, STEPS, 1))
+    fit(PhotoCourse(trainer, sets), folder / name, plan(recipe, sets, STEPS, 1))
 
 def start(name):
     child = os.fork()

@@ -59,7 +59,8 @@ features = nn.Conv2d(3, 8, 4, stride=8).requires_grad_(False)
 with joined(torch.device("cpu")) as device:
     trainer = Trainer(recipe, features, device)
     try:
-        outcome = fit(trainer, sets, folder / name, plan(recipe, sets, 6, 2), tell=print)
+        course = PhotoCourse(trainer, sets)
+        outcome = fit(course, folder / name, plan(recipe, sets, 6, 2), tell=print)
         print("broken:", len(outcome.problems))
     except KeyboardInterrupt:
         pass
