@@ -10,7 +10,6 @@ Bińkowski et al., "Demystifying MMD GANs" (ICLR 2018).
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,18 +56,11 @@ def _between(one: Sequence[Patches], other: Sequence[Patches]) -> Values:
     same = one is other
     if same:
         np.fill_diagonal(kernels, 0)
-    rows, columns = _ends(one), _ends(other)
-    means = np.empty((len(one), len(other)))
-    for i, (top, bottom) in enumerate(pairwise(rows)):
-        for j, (left, right) in enumerate(pairwise(columns)):
-            pairs = (bottom - top) * (right - left)
-            pairs -= (bottom - top) * (same and i == j)
-            means[i, j] = kernels[top:bottom, left:right].sum() / max(1, pairs)
-    return means
-
-
-def _ends(pictures: Sequence[Patches]) -> list[int]:
-    return [0, *np.cumsum([len(patches) for patches in pictures]).tolist()]
+    rows, columns = (np.array([len(patches) for patches in pictures]) for pictures in (one, other))
+    tops, lefts = (np.cumsum(lengths) - lengths for lengths in (rows, columns))
+    pairs = np.outer(rows, columns) - (np.diag(rows) if same else 0)
+    sums = np.add.reduceat(np.add.reduceat(kernels, tops, 0), lefts, 1)
+    return np.asarray(sums / np.maximum(1, pairs))
 
 
 def _pairs(within: Values) -> Statistic:
