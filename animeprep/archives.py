@@ -45,15 +45,15 @@ class Archive(io.BufferedReader):
             raise tarfile.ReadError(f"a header claims {size} bytes")
         return super().read(size)
 
-    def content(self, member: tarfile.TarInfo) -> bytes:
-        """All bytes of a plain file in it.
+    def content(self, offset: int, size: int) -> bytes:
+        """All bytes of a plain file in it, as its `TarInfo` has them.
 
         Raises:
             ReadError: the archive ends before.
         """
-        self.seek(member.offset_data)
-        data = super().read(member.size)
-        if len(data) < member.size:
+        self.seek(offset)
+        data = super().read(size)
+        if len(data) < size:
             raise tarfile.ReadError("unexpected end of data")
         return data
 
@@ -74,10 +74,15 @@ def opened_archive(path: Path) -> Archive:
 
 
 def forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members in order; tarfile would read one of negative length for ever."""
-    for member in tar:
+    """The members in order; tarfile would read one of negative length for ever.
+
+    Nor is anything kept of those that were passed, which can be many and have long headers.
+    """
+    while (member := tar.next()) is not None:
         if tar.offset < member.offset_data:
             raise tarfile.ReadError("a member has a negative length")
+        tar.members.clear()
+        tar.pax_headers.clear()
         yield member
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from animegan.errors import TrainingError
 from animegan.faces.collection import SIDE, Faces
-from animegan.faces.learning import Schedule, balance, learn, mirrored, new
+from animegan.faces.learning import CPU, Schedule, balance, learn, mirrored, new
 from animegan.faces.words import COLOURS, UNSAID
 from animegan.models.blocks import LEAKY_SLOPE
 from animegan.tensors import to_batch
@@ -52,7 +52,7 @@ def train_classifier(
     faces: Faces,
     attribute: str,
     seed: int = 0,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
     schedule: Schedule = SCHEDULE,
 ) -> ColourClassifier:
     """Train one by cross entropy in which all colours count alike.
@@ -77,8 +77,7 @@ def train_classifier(
     pictures = torch.from_numpy(faces.pictures[said])
     places = torch.from_numpy(faces.places(attribute)[said])
     colours = len(COLOURS[attribute])
-    network = new(lambda: ColourClassifier(colours), seed).to(device)
-    assert isinstance(network, ColourClassifier)
+    network = new(lambda: ColourClassifier(colours), seed, device)
     weights = balance(places, colours).to(device)
 
     def loss(some: NDArray[np.int64], random: torch.Generator) -> Tensor:

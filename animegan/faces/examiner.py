@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from animegan.faces.collection import Faces
-from animegan.faces.learning import Schedule, balance, learn, mirrored, new
+from animegan.faces.learning import CPU, Schedule, balance, learn, mirrored, new
 from animegan.faces.words import EYES, HAIR, UNSAID
 from animegan.tensors import to_batch
 
@@ -28,7 +28,7 @@ WIDTH = 2 * _WIDTHS[1] * _MASKS
 SCHEDULE = Schedule(passes=12, batch=64, rate=6e-3, decay=0.05)
 _SMOOTHING = 0.05
 #: Shifts of up to this many pixels; holes of this many, in every second picture.
-_SHIFT, _HOLE = 4, 16
+_SHIFT, _HOLE = 4, 12
 #: Standardised features are squeezed to ± this, so that no face outweighs all others.
 _BOUND = 4.0
 
@@ -68,7 +68,7 @@ class Examiner(nn.Module):
         self.first = nn.Conv2d(12, fine, 3, padding=1)
         self.fine = Residual(fine, fine)
         self.middle = nn.Sequential(Residual(fine, middle), Residual(middle, middle))
-        self.coarse = nn.Sequential(Residual(middle, coarse), Residual(coarse, coarse))
+        self.coarse = Residual(middle, coarse)
         self.norm = nn.BatchNorm2d(middle + coarse)
         self.mix = nn.Conv2d(middle + coarse, middle, 1)
         self.masks = nn.Conv2d(middle + coarse, 2 * _MASKS, 1)
@@ -115,13 +115,14 @@ class Examiner(nn.Module):
             N×384, within ±4.
         """
         scaled = (self.pooled(pictures) - self.centre) / self.spread
-        return (scaled / _BOUND).tanh() * _BOUND
+        bounded: Tensor = (scaled / _BOUND).tanh() * _BOUND
+        return bounded
 
 
 def train_examiner(
     faces: Faces,
     seed: int = 0,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
     schedule: Schedule = SCHEDULE,
 ) -> Examiner:
     """Train it by cross entropy in which all colours count alike, hair and eyes together.
@@ -135,8 +136,7 @@ def train_examiner(
     Returns:
         The examiner, in evaluation mode.
     """
-    network = new(Examiner, seed).to(device)
-    assert isinstance(network, Examiner)
+    network = new(Examiner, seed, device)
     pictures = torch.from_numpy(faces.pictures)
     answers = [torch.from_numpy(faces.places(attribute)) for attribute in ("hair", "eyes")]
     weights = [

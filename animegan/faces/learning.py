@@ -5,6 +5,7 @@ No picture that is held out has a part in it: neither the length nor the weights
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from animegan.augment import generator_of
+from animegan.tensors import place
 from animeprep.progress import progress
 
+CPU = torch.device("cpu")
+Network = TypeVar("Network", bound=nn.Module)
 #: Places of some faces, and what is random about them → the loss of a step.
 Loss = Callable[[NDArray[np.int64], torch.Generator], Tensor]
 
@@ -81,8 +85,10 @@ def mirrored(pictures: Tensor, random: torch.Generator) -> Tensor:
     return torch.where(turned.to(pictures.device)[:, None, None, None], pictures.flip(3), pictures)
 
 
-def new(network: Callable[[], nn.Module], seed: int) -> nn.Module:
+def new(network: Callable[[], Network], seed: int, device: torch.device) -> Network:
     """A network with first weights of a seed; torch's own random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
-        return network()
+        torch.random.set_rng_state(generator_of(seed).get_state())
+        made = network()
+    place(made, device)
+    return made

@@ -5,7 +5,7 @@ The set is a file of tags (`tags_clean.csv`, `tags.csv`, or the only .csv file t
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from animegan.faces.sources import Files, opened
 from animegan.faces.split import near_duplicates, repeated, split
 from animegan.faces.tags import Said, Tags, parse_tags
 from animegan.faces.words import COLOURS, UNSAID
+from animeprep.archives import printable
 from animeprep.boxes import Picture
 from animeprep.errors import DatasetError, PictureError
 from animeprep.files import sha256
@@ -105,20 +106,23 @@ def read_faces(source: Path, settings: Reading) -> Collected:
     left = _Left(source)
     with opened(source) as files:
         for name in files.refused:
-            left.out_for("no plain file", name)
+            left.out_for("refused file", name)
         tags_name = _find_tags(source, files)
         tags = parse_tags(files.reads[tags_name]())
-        for skipped in tags.skipped:
-            left.out_for(skipped.reason, f"line {skipped.line}")
+        for reason, lines in tags.skipped.items():
+            for line in lines:
+                left.out_for(reason, f"line {line}")
         pictures = _match(_find_pictures(files, tags_name, left), tags, left)
         wanted = _wanted(pictures, tags, settings, left)
-        faces = _without_copies(_read(source, files, pictures, wanted, left), left)
-    summary = Summary("faces", figures={"tags": tags_name})
+        read = _read(source, files, pictures, wanted, left)
+    faces = _without_copies(read, left)
+    summary = Summary("faces", Counter(read=len(read)), figures={"tags": printable(tags_name)})
     left.tell(summary)
     if not len(faces):
         told = ", ".join(f"{reason} {number}" for reason, number in summary.reasons.items())
         raise DatasetError(source, f"no face is left ({told or 'no tags'})", "see docs/faces.md")
-    groups = near_duplicates(faces.pictures)
+    with progress("copies", None):
+        groups = near_duplicates(faces.pictures)
     train, held_out = (
         faces.take(places)
         for places in split(faces, groups, settings.held_out, settings.split_seed)

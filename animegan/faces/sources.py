@@ -19,9 +19,11 @@ from animeprep.archives import (
 from animeprep.errors import DatasetError
 
 #: Members of an archive, and bytes that one may become when gzip's are unpacked.
-MAX_MEMBERS, MAX_UNPACKED = 2**20, 2**34
+MAX_MEMBERS, MAX_UNPACKED = 2**19, 2**33
 #: Folders above a file: the only folder of an archive, then that of the pictures.
 _DEEPEST = 3
+#: Characters of a name.
+_LONGEST = 500
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Files:
     Attributes:
         reads: name → gives its bytes; names within the source, `faces/1.jpg` say, in the order in
             which they are read soonest. Reading raises PictureError or one of `archives.BROKEN`.
-        refused: names that are no plain files, or lead elsewhere.
+        refused: what is not among them though it is there: name, and why in brackets.
     """
 
     reads: dict[str, Callable[[], bytes]]
@@ -66,7 +68,7 @@ def _of_folder(folder: Path) -> Files:
     )
     names = ((path.relative_to(folder).as_posix(), path) for path in paths)
     return Files(
-        {name: partial(read_bounded, path) for name, path in names if not _hidden(name)}, []
+        {name: partial(read_bounded, path) for name, path in names if not _passed_over(name)}, []
     )
 
 
@@ -77,14 +79,16 @@ def _of_archive(archive: Archive, members: Iterable[tarfile.TarInfo]) -> Files:
         if number >= MAX_MEMBERS or member.offset_data + member.size > MAX_UNPACKED:
             raise tarfile.ReadError("it is too large")
         name = PurePosixPath(member.name).as_posix()
-        if why_refused(member):
-            files.refused.append(printable(member.name))
-        elif member.isreg() and not _hidden(name):
-            files.reads.setdefault(name, partial(archive.content, member))
+        refused = why_refused(member) or ("stands there twice" if name in files.reads else "")
+        if refused:
+            files.refused.append(f"{printable(name[:_LONGEST])} ({refused})")
+        elif member.isreg() and not _passed_over(name):
+            files.reads[name] = partial(archive.content, member.offset_data, member.size)
     return files
 
 
-def _hidden(name: str) -> bool:
-    """Whether a name is a system's own, or deeper down than a set's files are."""
+def _passed_over(name: str) -> bool:
+    """Whether a name is a system's own, or longer or deeper down than those of a set are."""
     parts = PurePosixPath(name).parts
-    return len(parts) > _DEEPEST or any(part.startswith((".", "__")) for part in parts)
+    systems = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return systems or len(parts) > _DEEPEST or len(name) > _LONGEST

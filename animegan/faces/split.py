@@ -8,6 +8,7 @@ quota.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from scipy.sparse.csgraph import connected_components
 from animegan.faces.collection import Faces
 from animegan.faces.words import EYES, HAIR
 from animeprep.files import sha256
-from animeprep.hamming import as_words, near
+from animeprep.hamming import Near, as_words, near
 from animeprep.hashes import THRESHOLDS, HashKind, hash_pictures
 
 _KIND: HashKind = "phash-256"
 _THRESHOLD = THRESHOLDS[_KIND]["normal"]
+#: Pairs that are kept until groups are joined; where all is alike there are millions.
+_WAITING = 2**20
 
 Places = NDArray[np.int64]
 
@@ -42,14 +45,23 @@ def near_duplicates(pictures: NDArray[np.uint8]) -> Places:
         for some in (pictures, np.ascontiguousarray(pictures[:, :, ::-1]))
     )
     bits = 64 * hashes.shape[1]
-    pairs = [
-        np.stack((found.one, found.other))
-        for others in (hashes, mirrored)
-        for found in near(hashes, others, bits, _THRESHOLD)
-    ]
-    one, other = np.concatenate(pairs, axis=1)
-    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(pictures),) * 2)
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+    groups = np.arange(len(pictures))
+    waiting: list[Near] = []
+    for found in chain(*(near(hashes, some, bits, _THRESHOLD) for some in (hashes, mirrored))):
+        waiting.append(found)
+        if sum(len(pairs.one) for pairs in waiting) > _WAITING:
+            groups, waiting = _joined(groups, waiting), []
+    return _joined(groups, waiting)
+
+
+def _joined(groups: Places, pairs: list[Near]) -> Places:
+    """Groups that have a pair in common become one."""
+    one, other = (
+        np.concatenate([groups[:0], *(groups[getattr(some, side)] for some in pairs)])
+        for side in ("one", "other")
+    )
+    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(groups),) * 2)
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)[groups]
 
 
 def split(faces: Faces, groups: Places, share: float, seed: int) -> tuple[Places, Places]:

@@ -9,7 +9,6 @@ Which of the two a file is in is seen from what stands in it.
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from animegan.faces.words import COLOURS, parse_words
 from animeprep.errors import UsageError
@@ -22,29 +21,17 @@ _COUNT = re.compile(r":\d+$")
 Said = dict[str, frozenset[str]]
 
 
-class Skipped(NamedTuple):
-    """A line that says nothing.
-
-    Attributes:
-        line: its number, from 1.
-        reason: the same words for the same kind of fault.
-    """
-
-    line: int
-    reason: str
-
-
 @dataclass
 class Tags:
     """A file of tags.
 
     Attributes:
         said: id → what is said of the face.
-        skipped: the lines that were passed over.
+        skipped: why lines were passed over → their numbers, from 1.
     """
 
     said: dict[str, Said] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: dict[str, list[int]] = field(default_factory=dict)
 
 
 class _UnreadableError(Exception):
@@ -77,10 +64,10 @@ def parse_tags(data: bytes) -> Tags:
             name, rest = _with_id(line)
             said = phrases(rest)
         except _UnreadableError as error:
-            tags.skipped.append(Skipped(number, str(error)))
+            tags.skipped.setdefault(str(error), []).append(number)
             continue
         if name in tags.said:
-            tags.skipped.append(Skipped(number, "id told before"))
+            tags.skipped.setdefault("id told before", []).append(number)
         tags.said.setdefault(name, said)
     return tags
 

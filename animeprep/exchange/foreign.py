@@ -180,7 +180,7 @@ def _sample(path: Path, archive: Archive, key: str, members: Iterable[tarfile.Ta
         if refused:
             problem = problem or str(PictureError(shown, refused, "remove it from the archive"))
         elif folder and not problem:
-            data = archive.content(member)
+            data = archive.content(member.offset_data, member.size)
             parts[folder] = Part(shown, partial(bytes, data))
     return Found(safe_name(key), {} if problem else parts, problem=problem)
 
