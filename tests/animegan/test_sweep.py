@@ -69,7 +69,7 @@ class Quick:
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr("animegan.gallery.Judge", Quick)
+    monkeypatch.setattr("animegan.photo_course.Judge", Quick)
     monkeypatch.setattr(module, "_MEASURED", 1)
     monkeypatch.setattr(module, "_SIDE", 64)
     return variants(make_recipe(given={"size": 32, "batch": 1}), ["col=10,5000"])

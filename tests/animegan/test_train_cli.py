@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from animegan import gallery, train_cli
+from animegan import photo_course, train_cli
 from animegan.balance import Balanced
 from animegan.measures import Interval
 from animegan.recipes import Scaled, make_recipe
@@ -32,7 +32,7 @@ class StandInJudge:
 @pytest.fixture
 def workdir(small_dataset, tiny_networks, monkeypatch):
     monkeypatch.chdir(small_dataset.root.parent)
-    monkeypatch.setattr(gallery, "Judge", StandInJudge)
+    monkeypatch.setattr(photo_course, "Judge", StandInJudge)
     return small_dataset.root.parent
 
 

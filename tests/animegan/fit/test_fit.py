@@ -4,7 +4,7 @@ import filelock
 import numpy as np
 import pytest
 
-from animegan import gallery, state
+from animegan import photo_course, state
 from animegan.checkpoint import read_header
 from animegan.errors import TrainingError
 from animegan.fit import Plan, plan
@@ -89,9 +89,13 @@ def test_the_best_generator_is_kept_for_painting(tmp_path, train):
 
 
 def test_a_choice_whose_generator_is_gone_falls_on_one_that_is_there(tmp_path, train, monkeypatch):
-    monkeypatch.setattr(gallery, "choose", lambda lines: Choice(lines[-1]["step"], "the last."))
+    monkeypatch.setattr(
+        photo_course, "choose", lambda lines: Choice(lines[-1]["step"], "the last.")
+    )
     train("run", 6, keep=1)
-    monkeypatch.setattr(gallery, "choose", lambda lines: Choice(lines[0]["step"], "the first."))
+    monkeypatch.setattr(
+        photo_course, "choose", lambda lines: Choice(lines[0]["step"], "the first.")
+    )
     outcome, _ = train("run", 8, keep=1)
     # Steps 2 and 4 went while others were better; 6 was the best when 8 came.
     assert outcome.choice.step == 6
@@ -108,7 +112,7 @@ def test_two_trainings_do_not_share_a_run(tmp_path, train):
 
 
 def test_alarms_are_told_once_each(tmp_path, train, monkeypatch):
-    monkeypatch.setattr(gallery, "alarms", lambda _lines: ["colours fade; raise --colour"])
+    monkeypatch.setattr(photo_course, "alarms", lambda _lines: ["colours fade; raise --colour"])
     outcome, told = train("run", 6)
     assert [line for line in told if "alarm" in line] == ["alarm: colours fade; raise --colour"]
     assert outcome.alarms == ["colours fade; raise --colour"]
@@ -132,7 +136,7 @@ def test_the_initialisation_is_not_judged(tmp_path, train, monkeypatch, recipe, 
         seen.append(lines)
         return []
 
-    monkeypatch.setattr(gallery, "alarms", watched)
+    monkeypatch.setattr(photo_course, "alarms", watched)
     train("run", 2, recipe=recipe.model_copy(update={"init_epochs": 1}))
     assert steps_of(tmp_path / "run" / "metrics.jsonl") == [0, 2, 4, 6, 7, 8, 9]
     assert [[line["step"] for line in lines] for lines in seen] == [[8], [8, 9]]

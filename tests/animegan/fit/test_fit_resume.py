@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from animegan import gallery, state
+from animegan import photo_course, state
 from animegan.errors import CheckpointError, TrainingError
 from animegan.features import load_features
 from animegan.fit import fit, plan
@@ -32,7 +32,7 @@ def test_a_first_half_that_ends_anywhere_leaves_no_trace(train, same, monkeypatc
         return Choice(next((step for step in steps if step % 3), steps[0]), "it is an end.")
 
     # The end of a half is measured and chosen; the whole never measures there.
-    monkeypatch.setattr(gallery, "choose", ends_first)
+    monkeypatch.setattr(photo_course, "choose", ends_first)
     train("whole", 9, every=3, keep=keep)
     for steps in (4, 8, 9):
         train("halves", steps, every=3, keep=keep)
@@ -138,7 +138,7 @@ import numpy as np
 import torch
 torch.set_num_threads(1)
 import torch._dynamo  # or every child would load it
-from animegan import gallery
+from animegan import photo_course
 from animegan.data import find_sets
 from animegan.features import load_features
 from animegan.fit import fit, plan
@@ -157,9 +157,9 @@ class Judge:
         level = float(np.mean(painted))
         return {"level": Interval(level, level, level)}
 
-gallery.Judge = Judge
-gallery.choose = lambda lines: Choice(lines[len(lines) // 2]["step"], "")
-gallery.alarms = lambda lines: []
+photo_course.Judge = Judge
+photo_course.choose = lambda lines: Choice(lines[len(lines) // 2]["step"], "")
+photo_course.alarms = lambda lines: []
 folder = Path(sys.argv[1])
 recipe = Recipe(generator="animeganv2-lite", discriminator="animeganv2", init="scratch",
                 init_epochs=0, batch=1, size=32, ema=0.9, diffaugment=True, jitter=0.1)

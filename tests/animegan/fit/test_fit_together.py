@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from animegan import gallery
+from animegan import photo_course
 from animegan.data import find_sets
 from animegan.distributed import joined, rank, world
 from animegan.fit import fit, plan
@@ -30,9 +30,9 @@ class Judge:
     def measure(self, painted):
         return {"level": Interval(*[float(np.mean(painted))] * 3)}
 
-gallery.Judge = Judge
-gallery.choose = lambda lines: Choice(lines[-1]["step"], "")
-gallery.alarms = lambda lines: []
+photo_course.Judge = Judge
+photo_course.choose = lambda lines: Choice(lines[-1]["step"], "")
+photo_course.alarms = lambda lines: []
 class Tiny(nn.Sequential):
     multiple_of, bytes_per_pixel = 1, 100
 

@@ -1,0 +1,196 @@
+"""Drawing faces for words, as something to learn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from animegan.augment import generator_of
+from animegan.course import Course, Exhibit, Look, Standing
+from animegan.faces.batches import FaceBatch, FaceBatches
+from animegan.faces.collection import Faces
+from animegan.faces.drawn import draw
+from animegan.faces.examiner import Examiner
+from animegan.faces.looks import look
+from animegan.faces.measures import accuracy, both, diversity, joint_distance
+from animegan.faces.run_page import write_face_page
+from animegan.faces.trainer import FaceTrainer
+from animegan.faces.words import EYES, HAIR, UNSAID, Words, conditions
+from animegan.learner import Terms
+from animegan.measures.interval import Interval
+from animegan.plan import Plan
+from animegan.run import Line
+from animegan.sheets import sheet
+from animegan.verdict import Choice
+from animeprep.boxes import Picture
+from animeprep.files import sha256
+from animeprep.page import Section
+
+#: Held-out faces that are measured against, at most; so many faces are drawn.
+_MEASURED = 500
+#: Words and faces of each on a sheet, and the side of one, pixels.
+_GRID, _SIDE = 5, 96
+#: Faces of the same words are alike below this diversity; words are not heeded above this share of
+#: what shuffled words reach.
+_ALIKE, _HEEDED, _PATIENCE = 0.5, 2.0, 5
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a generator of faces learns from, and is examined by.
+
+    Attributes:
+        train: faces to learn from.
+        held_out: faces that drawn ones are measured against.
+        examiner: sees colours and features; no generator is trained against it.
+        sections: of the run's page, on the classifiers.
+    """
+
+    train: Faces
+    held_out: Faces
+    examiner: Examiner
+    sections: Sequence[Section] = ()
+
+
+class FaceCourse(Course[FaceBatch]):
+    """What a trainer of faces learns from tagged faces."""
+
+    def __init__(self, trainer: FaceTrainer, lessons: Lessons) -> None:
+        self._trainer = trainer
+        self._lessons = lessons
+
+    @property
+    def trainer(self) -> FaceTrainer:
+        """What learns."""
+        return self._trainer
+
+    def fingerprint(self) -> str:
+        """Of the faces, held-out ones included."""
+        halves = (self._lessons.train, self._lessons.held_out)
+        return sha256("".join(half.fingerprint() for half in halves).encode())[:12]
+
+    def batches(self) -> FaceBatches:
+        """From where the trainer stands."""
+        trainer = self._trainer
+        return FaceBatches(
+            self._lessons.train, trainer.recipe, trainer.device, start=trainer.step_done
+        )
+
+    def learn(self, batch: FaceBatch, length: Plan) -> Terms:
+        """A step of D and of G."""
+        return self._trainer.step(batch, length.progress(self._trainer.step_done))
+
+    def exhibit(self, run: Path) -> "FaceExhibit":
+        """Faces drawn for the words of held-out ones; they need no file of the run's."""
+        del run
+        return FaceExhibit(self._trainer, self._lessons)
+
+    def write_page(self, run: Path, standing: Standing) -> None:
+        """Write the page of faces, measures and losses."""
+        write_face_page(run, self._trainer.recipe, standing, self._lessons.sections)
+
+
+class FaceExhibit(Exhibit):
+    """Faces drawn for the words of held-out faces, always with the same noise.
+
+    Args:
+        trainer: whose generator draws.
+        lessons: the held-out faces and the examiner.
+    """
+
+    def __init__(self, trainer: FaceTrainer, lessons: Lessons) -> None:
+        self._trainer, self._examiner = trainer, lessons.examiner
+        held_out = lessons.held_out
+        said = np.flatnonzero((held_out.hair != UNSAID) & (held_out.eyes != UNSAID))[:_MEASURED]
+        self._real = held_out.take(said)
+        self._condition = _conditions(self._real)
+        seed = trainer.recipe.seed
+        self._z = torch.randn(len(said), trainer.recipe.noise, generator=generator_of(seed, 0))
+        self._grid = grid_words(lessons.train)
+        self._grid_z = torch.randn(_GRID, trainer.recipe.noise, generator=generator_of(seed, 1))
+        self._seen = (
+            look(self._examiner, self._real.pictures, trainer.device) if len(said) else None
+        )
+
+    def look(self, step: int) -> Look:
+        """Draw, let the examiner see it, and draw the sheet."""
+        del step
+        return Look(self._measures(), self._sheet())
+
+    def _measures(self) -> dict[str, list[float]]:
+        if self._seen is None:
+            return {}
+        real, words = self._real, both(self._real.hair, self._real.eyes)
+        drawn = draw(self._trainer.painter, self._z, self._condition)
+        seen = look(self._examiner, drawn, self._trainer.device)
+        found: dict[str, Interval | None] = {
+            "hair": accuracy(seen.hair, real.hair).right,
+            "eyes": accuracy(seen.eyes, real.eyes).right,
+            "both": accuracy(both(seen.hair, seen.eyes), words).right,
+            "distance": joint_distance(
+                seen.all_features,
+                self._condition.double().numpy(),
+                self._seen.all_features,
+                self._condition.double().numpy(),
+            ),
+            "diversity": diversity(seen.features, words, self._seen.features, words),
+        }
+        return {name: list(one) for name, one in found.items() if one is not None}
+
+    def _sheet(self) -> Picture:
+        """A column for each of five words, five faces below."""
+        words = [word for word in self._grid for _ in range(_GRID)]
+        places = torch.tensor([word.places() for word in words])
+        z = self._grid_z.repeat(len(self._grid), 1)
+        faces = draw(self._trainer.painter, z, conditions(places[:, 0], places[:, 1]))
+        columns = faces.reshape(len(self._grid), _GRID, *faces.shape[1:])
+        rows = [[column[row] for column in columns] for row in range(_GRID)]
+        return sheet(rows, [str(word) for word in self._grid], _SIDE)
+
+    def choose(self, lines: Sequence[Line]) -> Choice:
+        """The step whose faces with their words are nearest to real faces with theirs."""
+        measured = [line for line in lines if "distance" in line["measures"]]
+        if not measured:
+            return Choice(lines[-1]["step"], "the last one: there are no held-out faces to measure")
+        best = min(measured, key=lambda line: (line["measures"]["distance"][0], line["step"]))
+        values = {name: value[0] for name, value in best["measures"].items()}
+        return Choice(
+            best["step"],
+            f"least joint distance to real faces with their words, {values['distance']:.3g}, of "
+            f"{len(measured)} checkpoints; hair {values['hair']:.0%} and eyes {values['eyes']:.0%} "
+            "right",
+        )
+
+    def alarms(self, lines: Sequence[Line]) -> list[str]:
+        """Faces are alike, or do not heed their words."""
+        measures = lines[-1]["measures"]
+        found: list[str] = []
+        if len(lines) < _PATIENCE or not measures:
+            return found
+        if measures.get("diversity", (1.0,))[0] < _ALIKE:
+            found.append(
+                "faces of the same words are alike: lower --batch or the learning rates, and train "
+                "on"
+            )
+        for name, colours in (("hair", HAIR), ("eyes", EYES)):
+            chance = np.bincount(self._real.places(name), minlength=len(colours)).max()
+            if measures[name][0] < _HEEDED * chance / len(self._real):
+                found.append(f"the colour of {name} does not follow the words: raise --{name}")
+        return found
+
+
+def grid_words(faces: Faces) -> list[Words]:
+    """Five words whose colours are there most often, hair and eyes in turned order."""
+    common = {
+        attribute: sorted(counts, key=lambda colour: -counts[colour])[:_GRID]
+        for attribute, counts in faces.balance().items()
+    }
+    turned = common["eyes"][2:] + common["eyes"][:2]
+    return [Words(*pair) for pair in zip(common["hair"], turned, strict=True)]
+
+
+def _conditions(faces: Faces) -> Tensor:
+    return conditions(torch.from_numpy(faces.hair), torch.from_numpy(faces.eyes))
