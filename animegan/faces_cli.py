@@ -5,17 +5,21 @@ from typing import Any
 
 import click
 
-from animegan.faces.settings import Form, SampleSettings
+from animegan.faces.recipe import ABLATIONS, METHODS, FaceRecipe, make_recipe
+from animegan.faces.settings import Form, Reading, SampleSettings
 from animeprep.folders import MADE, Summary
 from animeprep.options import (
     AS_JSON,
     DRY_RUN,
     PATH,
+    checked,
     given,
     make_settings,
+    recipe_options,
     settings_options,
     tell,
 )
+from animeprep.settings import Settings
 
 _DEVICE = click.option(
     "--device",
@@ -32,6 +36,78 @@ _MODEL = click.option(
 @click.group()
 def faces() -> None:
     """Draw anime faces from words."""
+
+
+@faces.command(epilog="Example: animeprep faces train faces.tar --recipe quick")
+@click.argument("source", metavar="FACES", type=PATH)
+@click.option("--name", help="The run's name in runs/; by default that of FACES.")
+@click.option(
+    "--recipe",
+    "method",
+    type=click.Choice(list(METHODS)),
+    default="report",
+    show_default=True,
+    help="It sets all that is not given below (--dry-run shows it); quick is for a CPU.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(list(ABLATIONS)),
+    help="Leave out what the report shows to matter; may be repeated.",
+)
+@click.option("--steps", type=click.IntRange(0), help="So many steps instead of the epochs.")
+@click.option("--every", type=click.IntRange(1), help="Steps between two saves.")
+@click.option("--keep", type=click.IntRange(1), default=3, help="States of the run that are kept.")
+@settings_options(Reading)
+@recipe_options(FaceRecipe, {"method", "generator"})
+@_DEVICE
+@DRY_RUN
+@AS_JSON
+def train(
+    source: Path,
+    name: str | None,
+    method: Any,
+    without: tuple[Any, ...],
+    steps: int | None,
+    every: int | None,
+    keep: int,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Train a generator on tagged faces.
+
+    FACES is a folder or tar file: tags.csv or tags_clean.csv beside the folder faces/ or images/.
+    Two classifiers of colours are trained first, and a third that only judges. Everything goes to
+    runs/NAME; running the same command again goes on where the run stands.
+    """
+    from animegan.device import pick_device
+    from animegan.faces.reading import read_faces
+    from animegan.faces.train import Wish, plan_faces, train_faces
+    from animegan.run import run_folder
+
+    reading = make_settings(Reading, _of(Reading, values))
+    recipe = checked(
+        FaceRecipe, lambda: make_recipe(method, without, given(_of(FaceRecipe, values)))
+    )
+    run = run_folder(name or source.resolve().name.split(".")[0])
+    collected = read_faces(source, reading)
+    wish = Wish(steps, every, keep)
+
+    def echo(line: str) -> None:
+        if not as_json:
+            click.echo(line, err=True)
+
+    if dry_run:
+        length = plan_faces(recipe, collected.train, wish)
+        summary = Summary("faces train", dry_run=True)
+        summary.counts["steps to make"] = length.total
+        summary.figures = {"run": str(run), "recipe": recipe.model_dump(mode="json")}
+    else:
+        outcome = train_faces(collected, recipe, run, pick_device(device), wish, echo)
+        summary = outcome.summary("faces train", run)
+    return tell([collected.summary, summary], as_json=as_json)
 
 
 @faces.command(
@@ -106,3 +182,8 @@ def sample(
         if as_json:
             summary.figures["files"] = made
     return tell([summary], as_json=as_json)
+
+
+def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
+    """Those options that are a kind of settings' fields."""
+    return {name: value for name, value in values.items() if name in kind.model_fields}

@@ -22,9 +22,10 @@ from animegan.learner import Terms
 from animegan.live import Meter, Watch, showing
 from animegan.memory import keep_freed_memory
 from animegan.plan import Plan, plan
-from animegan.run import locked
+from animegan.run import PAGE, locked
 from animegan.verdict import Choice
 from animeprep.errors import OutputError
+from animeprep.folders import FAILED, Summary
 
 #: How often a run may go back, and what its learning rates are multiplied by each time.
 _ROLLBACKS, _LOWER = 3, 0.5
@@ -49,6 +50,26 @@ class Outcome:
     choice: Choice | None
     alarms: list[str]
     problems: list[str]
+
+    def summary(self, stage: str, run: Path) -> Summary:
+        """The same as a verb tells it.
+
+        Args:
+            stage: the verb.
+            run: the run's folder.
+        """
+        summary = Summary(stage)
+        summary.counts["steps made"] = self.made
+        summary.counts[FAILED] = len(self.problems)
+        summary.problems = self.problems
+        summary.figures = {"run": str(run), "page": str(run / PAGE)}
+        summary.figures |= {name: round(value, 4) for name, value in self.terms.items()}
+        if self.choice:
+            summary.figures["best step"] = self.choice.step
+            summary.figures["chosen because"] = self.choice.why
+        if self.alarms:
+            summary.figures["alarms"] = self.alarms
+        return summary
 
 
 def fit(

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from animegan.errors import TrainingError
+from animegan.painter import RUNS
 from animeprep import files
+from animeprep.errors import UsageError
 from animeprep.files import make_folder, write_changed, writing
 
 CHECKPOINTS = "checkpoints"
@@ -109,6 +111,17 @@ def write_json(path: Path, value: object) -> None:
         OutputError: it cannot be written.
     """
     write_changed(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run; verbs that take a run look in the folders of runs/ alone.
+
+    Raises:
+        UsageError: the name leads elsewhere.
+    """
+    if Path(name).name != name or name in {"", ".."}:
+        raise UsageError(f"--name {name}: say a plain name, its folder will be in {RUNS}/")
+    return RUNS / name
 
 
 @contextlib.contextmanager

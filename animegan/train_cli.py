@@ -1,11 +1,10 @@
 """The verb `train`: parse, call, tell; no algorithm."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import click
-from pydantic import ValidationError
 
 from animegan import fit, state
 from animegan.balance import balance
@@ -13,32 +12,19 @@ from animegan.data import find_sets
 from animegan.device import pick_device
 from animegan.distributed import is_main, joined
 from animegan.features import load_features
-from animegan.painter import RUNS
 from animegan.photo_course import PhotoCourse
 from animegan.plan import plan
 from animegan.recipes import METHODS, PRESETS, Recipe, Term, make_recipe
-from animegan.run import PAGE
+from animegan.run import run_folder
 from animegan.sweep import STEPS, sweep, variants
 from animegan.trainer import Trainer
 from animeprep.dataset import Dataset
 from animeprep.errors import UsageError
-from animeprep.folders import FAILED, Summary
-from animeprep.options import PATH, given, settings_options, shared_options, tell
-from animeprep.settings import problem_of
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
+from animeprep.folders import Summary
+from animeprep.options import PATH, checked, given, recipe_options, shared_options, tell
 
 #: What the recipe's method says and no user need say.
 _FIXED = {"method", "generator", "discriminator", "scales"}
-
-
-def _recipe_options(verb: Verb) -> Verb:
-    """An option for each setting of a recipe; what it is by default is the recipe's affair."""
-    verb = settings_options(Recipe, *(Recipe.model_fields.keys() - _FIXED))(verb)
-    for option in vars(verb)["__click_params__"]:
-        if option.name in Recipe.model_fields:
-            option.show_default = False
-    return verb
 
 
 @click.command(epilog="Example: animeprep train --recipe animeganv2 --preset paprika")
@@ -90,7 +76,7 @@ def _recipe_options(verb: Verb) -> Verb:
     show_default=True,
     help="Where to compute.",
 )
-@_recipe_options
+@recipe_options(Recipe, _FIXED)
 @shared_options
 def train(
     name: str | None,
@@ -116,8 +102,8 @@ def train(
     shows it all. Running the same command again goes on where the run stands. Several GPUs:
     torchrun --nproc-per-node 2 -m animeprep train …
     """
-    recipe = _recipe(lambda: make_recipe(method, preset, without, given(values)))
-    run = RUNS / _plain(name or dataset.resolve().name)
+    recipe = checked(Recipe, lambda: make_recipe(method, preset, without, given(values)))
+    run = run_folder(name or dataset.resolve().name)
     recipes = variants(recipe, sweeps)
     if sweeps:
         _refuse(every=every, keep=keep)
@@ -155,19 +141,8 @@ def train(
             outcome = fit.fit(
                 PhotoCourse(trainer, sets), run, length, keep=keep or state.KEEP, tell=echo
             )
-            done = _summary(outcome, run)
+            done = outcome.summary("train", run)
         return tell([done], as_json=as_json) if is_main() else 0
-
-
-def _plain(name: str) -> str:
-    """A run's name; `stylize` looks in the folders of runs/ alone.
-
-    Raises:
-        UsageError: it leads elsewhere.
-    """
-    if Path(name).name != name or name in {"", ".."}:
-        raise UsageError(f"--name {name}: say a plain name, its folder will be in {RUNS}/")
-    return name
 
 
 def _refuse(**options: int | None) -> None:
@@ -179,20 +154,6 @@ def _refuse(**options: int | None) -> None:
     for name, value in options.items():
         if value is not None:
             raise UsageError(f"--{name}: the runs of a --sweep do without; leave it out")
-
-
-def _recipe(make: Callable[[], Recipe]) -> Recipe:
-    """What `make` answers.
-
-    Raises:
-        UsageError: a value is out of its bounds; the message names the option.
-    """
-    try:
-        return make()
-    except ValidationError as error:
-        field, problem = problem_of(Recipe, error)
-        where = f"--{field.replace('_', '-')}: " if field else ""
-        raise UsageError(where + problem) from error
 
 
 def _tell_plan(
@@ -226,18 +187,3 @@ def _tell_plan(
             values = dict.fromkeys(str(told[name]) for told in spelled)
             click.echo(f"  {name.replace('_', '-')} {', '.join(values)}")
     return code
-
-
-def _summary(outcome: fit.Outcome, run: Path) -> Summary:
-    summary = Summary("train")
-    summary.counts["steps made"] = outcome.made
-    summary.counts[FAILED] = len(outcome.problems)
-    summary.problems = outcome.problems
-    summary.figures = {"run": str(run), "page": str(run / PAGE)}
-    summary.figures |= {name: round(value, 4) for name, value in outcome.terms.items()}
-    if outcome.choice:
-        summary.figures["best step"] = outcome.choice.step
-        summary.figures["chosen because"] = outcome.choice.why
-    if outcome.alarms:
-        summary.figures["alarms"] = outcome.alarms
-    return summary

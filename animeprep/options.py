@@ -7,7 +7,7 @@ help stand in one place.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -68,6 +68,39 @@ def settings_options(kind: type[Settings], *names: str) -> Callable[[Verb], Verb
     return decorate
 
 
+def recipe_options(kind: type[Settings], fixed: Collection[str]) -> Callable[[Verb], Verb]:
+    """An option for each setting of a recipe; what it is by default is the recipe's affair.
+
+    Args:
+        kind: the recipe.
+        fixed: fields that the recipe's name says and no user need say.
+    """
+    names = kind.model_fields.keys() - fixed
+
+    def decorate(verb: Verb) -> Verb:
+        verb = settings_options(kind, *names)(verb)
+        for option in vars(verb)["__click_params__"]:
+            if option.name in names:
+                option.show_default = False
+        return verb
+
+    return decorate
+
+
+def checked(kind: type[Kind], make: Callable[[], Kind]) -> Kind:
+    """The settings that `make` answers.
+
+    Raises:
+        UsageError: a value is out of its bounds; the message names the option.
+    """
+    try:
+        return make()
+    except ValidationError as error:
+        name, problem = problem_of(kind, error)
+        where = f"--{name.replace('_', '-')}: " if name else ""
+        raise UsageError(where + problem) from error
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].replace("\n", " ") + "."
 
@@ -95,12 +128,7 @@ def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
     Raises:
         UsageError: a value is out of its bounds; the message names the option.
     """
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        name, problem = problem_of(kind, error)
-        where = f"--{name.replace('_', '-')}: " if name else ""
-        raise UsageError(where + problem) from error
+    return checked(kind, lambda: kind(**values))
 
 
 def tell(summaries: Iterable[Summary], *, as_json: bool, to_stderr: bool = False) -> int:

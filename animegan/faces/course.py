@@ -1,22 +1,23 @@
 """Drawing faces for words, as something to learn."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from animegan.augment import generator_of
 from animegan.course import Course, Exhibit, Look, Standing
 from animegan.faces.batches import FaceBatch, FaceBatches
 from animegan.faces.collection import Faces
-from animegan.faces.drawn import draw
 from animegan.faces.examiner import Examiner
 from animegan.faces.looks import look
 from animegan.faces.measures import accuracy, both, diversity, joint_distance
 from animegan.faces.run_page import write_face_page
+from animegan.faces.sampling import Sampler
 from animegan.faces.trainer import FaceTrainer
 from animegan.faces.words import EYES, HAIR, UNSAID, Words, conditions
 from animegan.learner import Terms
@@ -106,48 +107,43 @@ class FaceExhibit(Exhibit):
         held_out = lessons.held_out
         said = np.flatnonzero((held_out.hair != UNSAID) & (held_out.eyes != UNSAID))[:_MEASURED]
         self._real = held_out.take(said)
-        self._condition = _conditions(self._real)
-        seed = trainer.recipe.seed
-        self._z = torch.randn(len(said), trainer.recipe.noise, generator=generator_of(seed, 0))
         self._grid = grid_words(lessons.train)
-        self._grid_z = torch.randn(_GRID, trainer.recipe.noise, generator=generator_of(seed, 1))
         self._seen = (
-            look(self._examiner, self._real.pictures, trainer.device) if len(said) else None
+            look(self._examiner, self._real.pictures, trainer.device) if said.size else None
         )
 
     def look(self, step: int) -> Look:
         """Draw, let the examiner see it, and draw the sheet."""
         del step
-        return Look(self._measures(), self._sheet())
+        sampler = Sampler(self._trainer.painter, self._trainer.device, self._trainer.recipe.seed)
+        return Look(self._measures(sampler), self._sheet(sampler))
 
-    def _measures(self) -> dict[str, list[float]]:
+    def _measures(self, sampler: Sampler) -> dict[str, list[float]]:
         if self._seen is None:
             return {}
         real, words = self._real, both(self._real.hair, self._real.eyes)
-        drawn = draw(self._trainer.painter, self._z, self._condition)
-        seen = look(self._examiner, drawn, self._trainer.device)
+        seen = look(self._examiner, drawn_like(self._real, sampler), self._trainer.device)
+        condition = _conditions(real).double().numpy()
         found: dict[str, Interval | None] = {
             "hair": accuracy(seen.hair, real.hair).right,
             "eyes": accuracy(seen.eyes, real.eyes).right,
             "both": accuracy(both(seen.hair, seen.eyes), words).right,
             "distance": joint_distance(
                 seen.all_features,
-                self._condition.double().numpy(),
+                condition,
                 self._seen.all_features,
-                self._condition.double().numpy(),
+                condition,
             ),
             "diversity": diversity(seen.features, words, self._seen.features, words),
         }
         return {name: list(one) for name, one in found.items() if one is not None}
 
-    def _sheet(self) -> Picture:
-        """A column for each of five words, five faces below."""
-        words = [word for word in self._grid for _ in range(_GRID)]
-        places = torch.tensor([word.places() for word in words])
-        z = self._grid_z.repeat(len(self._grid), 1)
-        faces = draw(self._trainer.painter, z, conditions(places[:, 0], places[:, 1]))
-        columns = faces.reshape(len(self._grid), _GRID, *faces.shape[1:])
-        rows = [[column[row] for column in columns] for row in range(_GRID)]
+    def _sheet(self, sampler: Sampler) -> Picture:
+        """A column for each of five words, five faces below, of the same noise in a row."""
+        points = [sampler.point(word, number, noise_of=Words())
+                  for number in range(_GRID) for word in self._grid]  # fmt: skip
+        faces = list(sampler.draw(points))
+        rows = [faces[first : first + len(self._grid)] for first in range(0, len(faces), _GRID)]
         return sheet(rows, [str(word) for word in self._grid], _SIDE)
 
     def choose(self, lines: Sequence[Line]) -> Choice:
@@ -180,6 +176,17 @@ class FaceExhibit(Exhibit):
             if measures[name][0] < _HEEDED * chance / len(self._real):
                 found.append(f"the colour of {name} does not follow the words: raise --{name}")
         return found
+
+
+def drawn_like(faces: Faces, sampler: Sampler) -> NDArray[np.uint8]:
+    """A face for the words of each of some faces, uint8 RGB N×64×64×3; no two of the same noise."""
+    drawn: Counter[Words] = Counter()
+    points = []
+    for hair, eyes in zip(faces.hair, faces.eyes, strict=True):
+        words = Words.of(hair, eyes)
+        points.append(sampler.point(words, drawn[words]))
+        drawn[words] += 1
+    return np.stack(list(sampler.draw(points)))
 
 
 def grid_words(faces: Faces) -> list[Words]:

@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError
 
 from animegan.checkpoint import FACES, Header, check_tensors, load_tensors, read_header
 from animegan.errors import CheckpointError
-from animegan.faces.networks import FaceGenerator, Norm
+from animegan.faces.networks import FaceGenerator
+from animegan.faces.recipe import Norm
 from animegan.models import GENERATORS
 from animegan.painter import find_model
 from animeprep.settings import Settings

@@ -7,18 +7,15 @@ image synthesis" (ICML 2016), for the places where words may join.
 """
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from animegan.faces.collection import SIDE
+from animegan.faces.recipe import Joined, Norm
 from animegan.faces.words import WIDTH
 from animegan.models.blocks import LEAKY_SLOPE
-
-Norm = Literal["none", "batch"]
-Joined = Literal["input", "features", "head"]
 
 _KERNEL, _STRIDE, _PADDING = 5, 2, 2
 #: Side of G's first and D's last features.

@@ -9,12 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from animegan.faces.collection import SIDE, Faces
+from animegan.faces.settings import Reading
 from animegan.faces.sources import Files, opened
 from animegan.faces.split import near_duplicates, repeated, split
 from animegan.faces.tags import Said, Tags, parse_tags
@@ -26,30 +25,12 @@ from animeprep.files import sha256
 from animeprep.folders import FAILED, KEPT, SKIPPED, Summary
 from animeprep.images import decode_rgb, is_image, resize
 from animeprep.progress import progress
-from animeprep.settings import Settings
-
-Policy = Literal["drop", "null"]
 
 _TAGS = ("tags_clean.csv", "tags.csv")
 _FOLDERS = ("faces", "images")
 #: Faces that memory is taken for, and names that a message gives.
 MAX_FACES, _NAMED = 2**18, 3
 _BROKEN = "broken picture"
-
-
-class Reading(Settings):
-    """How a set of faces is read."""
-
-    no_colour: Policy = "drop"
-    """what becomes of a face with no colour for hair or for eyes: drop it, or null for keeping it
-    with nothing said"""
-    several_colours: Policy = "drop"
-    """what becomes of a face with several colours for hair or for eyes: drop it, or null for
-    keeping it with nothing said"""
-    held_out: float = Field(0.1, ge=0, le=0.5)
-    """share of the faces that is kept from training, to measure with"""
-    split_seed: int = 0
-    """which faces are held out"""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from animegan.faces.networks import Joined, Norm
 from animeprep.settings import Settings
 
+Norm = Literal["none", "batch"]
+Joined = Literal["input", "features", "head"]
 Method = Literal["report", "quick", "tiny"]
 Ablation = Literal["label-penalty", "classifiers", "small-batch", "filters", "real-negatives"]
 
@@ -106,12 +107,12 @@ class FaceRecipe(Settings):
         return self
 
 
-#: What each recipe has other than the report's. `quick` is for processors without a GPU: half the
-#: channels are a quarter of the work, batch norm and the average of G make up for fewer steps.
+#: What each recipe has other than the report's. `quick` is for processors without a GPU: a
+#: quarter of the channels is a sixteenth of the work, and it learns at four times the rate.
 METHODS: dict[Method, dict[str, Any]] = {
     "report": {},
-    "quick": {"start": 512, "filters": 64, "norm": "batch", "ema": 0.995,
-              "generator_lr": 2e-4, "critic_lr": 2e-4, "epochs": 16},
+    "quick": {"start": 256, "filters": 32, "norm": "batch", "ema": 0.995,
+              "generator_lr": 4e-4, "critic_lr": 4e-4, "fading": 0.3, "epochs": 40},
     "tiny": {"noise": 16, "start": 64, "filters": 16, "norm": "batch", "ema": 0.98,
              "generator_lr": 1e-3, "critic_lr": 1e-3, "epochs": 20},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a user may ask of `faces sample`; it needs no torch, so that help is quick."""
+"""What a user may ask of the verbs of faces; no torch is needed, so that help is quick."""
 
 from typing import Literal
 
@@ -6,6 +6,7 @@ from pydantic import Field
 
 from animeprep.settings import Settings
 
+Policy = Literal["drop", "null"]
 Form = Literal["single", "grid", "table", "strip"]
 
 
@@ -22,3 +23,18 @@ class SampleSettings(Settings):
     """sheets without labels and gaps"""
     move_noise: bool = False
     """strips between two prompts: from one's face to the other's, not the words alone"""
+
+
+class Reading(Settings):
+    """How a set of faces is read."""
+
+    no_colour: Policy = "drop"
+    """what becomes of a face with no colour for hair or for eyes: drop it, or null for keeping it
+    with nothing said"""
+    several_colours: Policy = "drop"
+    """what becomes of a face with several colours for hair or for eyes: drop it, or null for
+    keeping it with nothing said"""
+    held_out: float = Field(0.1, ge=0, le=0.5)
+    """share of the faces that is kept from training, to measure with"""
+    split_seed: int = 0
+    """which faces are held out"""

@@ -52,6 +52,18 @@ class Words(NamedTuple):
             UNSAID if self.eyes is None else EYES.index(self.eyes),
         )
 
+    @classmethod
+    def of(cls, hair: int, eyes: int) -> "Words":
+        """The reverse of `places`.
+
+        >>> Words.of(8, -1)
+        Words(hair='blue', eyes=None)
+        """
+        return cls(
+            None if hair == UNSAID else HAIR[hair],
+            None if eyes == UNSAID else EYES[eyes],
+        )
+
 
 def parse_words(text: str) -> Words:
     """Read `blue hair red eyes`: either order, one of the two may be missing.

@@ -1,0 +1,77 @@
+"""A generator of faces, from tagged faces to a finished run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from animegan import state
+from animegan.faces.answers import classifier_sections
+from animegan.faces.collection import Faces
+from animegan.faces.course import FaceCourse, Lessons
+from animegan.faces.reading import Collected
+from animegan.faces.recipe import FaceRecipe
+from animegan.faces.teachers import prepare_classifiers
+from animegan.faces.trainer import FaceTrainer
+from animegan.fit import Outcome, fit
+from animegan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How long a run is, and what is kept of it.
+
+    Attributes:
+        steps: so many instead of the recipe's epochs.
+        every: steps between two saves; None for the ends of epochs and 500 apart at most.
+        keep: states that are kept.
+    """
+
+    steps: int | None = None
+    every: int | None = None
+    keep: int = state.KEEP
+
+
+def plan_faces(recipe: FaceRecipe, faces: Faces, wish: Wish) -> Plan:
+    """The length of a run; an epoch goes once through the faces."""
+    epoch = max(1, len(faces) // recipe.batch)
+    total = recipe.epochs * epoch if wish.steps is None else wish.steps
+    return Plan(epoch, 0, total, wish.every)
+
+
+def train_faces(
+    collected: Collected,
+    recipe: FaceRecipe,
+    run: Path,
+    device: torch.device,
+    wish: Wish,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Outcome:
+    """Train the classifiers, then the generator, from where the run stands.
+
+    Args:
+        collected: the faces.
+        recipe: all settings.
+        run: the run's folder.
+        device: where to compute.
+        wish: how long.
+        tell: is called with a line for all that happens.
+
+    Raises:
+        TrainingError: too few faces, faces of one colour alone, or as `fit`.
+        CheckpointError, OutputError, KeyboardInterrupt: as `fit`.
+    """
+    teachers = prepare_classifiers(
+        run, collected.train, collected.held_out, device, recipe.seed, tell
+    )
+    classifiers = {"hair": teachers.hair, "eyes": teachers.eyes}
+    lessons = Lessons(
+        collected.train,
+        collected.held_out,
+        teachers.examiner,
+        classifier_sections(teachers.report),
+    )
+    course = FaceCourse(FaceTrainer(recipe, classifiers, device), lessons)
+    length = plan_faces(recipe, collected.train, wish)
+    return fit(course, run, length, keep=wish.keep, tell=tell)
