@@ -112,7 +112,8 @@ class FaceRecipe(Settings):
 METHODS: dict[Method, dict[str, Any]] = {
     "report": {},
     "quick": {"start": 256, "filters": 32, "norm": "batch", "ema": 0.995,
-              "generator_lr": 4e-4, "critic_lr": 4e-4, "fading": 0.3, "epochs": 40},
+              "hair": 0.3, "eyes": 0.3, "generator_lr": 4e-4, "critic_lr": 4e-4, "fading": 0.3,
+              "epochs": 40},
     "tiny": {"noise": 16, "start": 64, "filters": 16, "norm": "batch", "ema": 0.98,
              "generator_lr": 1e-3, "critic_lr": 1e-3, "epochs": 20},
 }  # fmt: skip

@@ -65,7 +65,7 @@ def train_faces(
     teachers = prepare_classifiers(
         run, collected.train, collected.held_out, device, recipe.seed, tell
     )
-    classifiers = {"hair": teachers.hair, "eyes": teachers.eyes}
+    classifiers = {"hair": teachers.classifiers.hair, "eyes": teachers.classifiers.eyes}
     lessons = Lessons(
         collected.train,
         collected.held_out,
