@@ -75,7 +75,7 @@ def balance(places: Tensor, colours: int) -> Tensor:
     tensor([0.6667, 0.0000, 2.0000])
     """
     counts = torch.bincount(places, minlength=colours)
-    weights = counts.sum() / (counts.clamp_min(1) * (counts > 0).sum())
+    weights = counts.sum() / (counts.clamp_min(1) * (counts > 0).sum().clamp_min(1))
     return weights * (counts > 0)
 
 
