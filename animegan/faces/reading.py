@@ -46,7 +46,7 @@ class Reading(Settings):
     several_colours: Policy = "drop"
     """what becomes of a face with several colours for hair or for eyes: drop it, or null for
     keeping it with nothing said"""
-    held_out: float = Field(0.1, ge=0, le=0.5)
+    held_out: float = Field(default=0.1, ge=0, le=0.5)
     """share of the faces that is kept from training, to measure with"""
     split_seed: int = 0
     """which faces are held out"""
