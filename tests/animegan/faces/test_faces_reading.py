@@ -329,11 +329,11 @@ def test_a_gzip_bomb_is_given_up(tmp_path, monkeypatch):
     header.size = 2**23
     bomb = tmp_path / "bomb.tar.gz"
     bomb.write_bytes(gzip.compress(header.tobuf() + bytes(2**23 + 1024)))
-    with pytest.raises(DatasetError, match="too large"):
+    with pytest.raises(DatasetError, match="holds too much"):
         read_faces(bomb, Reading())
     monkeypatch.setattr("animegan.faces.sources.MAX_MEMBERS", 3)
     many = write_tar(tmp_path / "many.tar", {f"{n}.txt": b"" for n in range(5)})
-    with pytest.raises(DatasetError, match="too large"):
+    with pytest.raises(DatasetError, match="holds too much"):
         read_faces(many, Reading())
 
 
