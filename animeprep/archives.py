@@ -81,8 +81,8 @@ def forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (member := tar.next()) is not None:
         if tar.offset < member.offset_data:
             raise tarfile.ReadError("a member has a negative length")
-        tar.members.clear()
-        tar.pax_headers.clear()
+        tar.members = []  # type: ignore[attr-defined]  # typeshed does not know it
+        tar.pax_headers = {}
         yield member
 
 

@@ -179,5 +179,9 @@ def _text(value: object) -> str:
 
     >>> _text(["colours fade", "edges are lost"]), _text(0.25)
     ('colours fade; edges are lost', '0.25')
+    >>> _text({"red": 3, "blue": 0})
+    'red 3; blue 0'
     """
+    if isinstance(value, dict):
+        value = [f"{name} {one}" for name, one in value.items()]
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -45,7 +45,8 @@ def opened(source: Path) -> Iterator[Files]:
     """The files of a folder or an archive, as long as the block runs.
 
     Raises:
-        DatasetError: there is no such thing, or the archive is broken, there or in the block.
+        DatasetError: there is no such thing, or the archive is broken or absurdly large; in the
+            block, too.
     """
     if source.is_dir():
         yield _of_folder(source)
@@ -54,7 +55,7 @@ def opened(source: Path) -> Iterator[Files]:
         raise DatasetError(source, "there is no such folder or tar file", "check the name")
     try:
         with opened_archive(source) as archive, tarfile.open(source, "r:", archive) as tar:
-            yield _of_archive(archive, forwards(tar))
+            yield _of_archive(source, archive, forwards(tar))
     except BROKEN as error:
         raise DatasetError(source, f"broken archive ({error})", "copy it again") from error
 
@@ -72,12 +73,16 @@ def _of_folder(folder: Path) -> Files:
     )
 
 
-def _of_archive(archive: Archive, members: Iterable[tarfile.TarInfo]) -> Files:
-    """What a tar file holds; of names that are there twice, the first."""
+def _of_archive(source: Path, archive: Archive, members: Iterable[tarfile.TarInfo]) -> Files:
+    """What a tar file holds; of names that are there twice, the first.
+
+    Raises:
+        DatasetError: it is absurdly large.
+    """
     files = Files({}, [])
     for number, member in enumerate(members):
         if number >= MAX_MEMBERS or member.offset_data + member.size > MAX_UNPACKED:
-            raise tarfile.ReadError("it is too large")
+            raise DatasetError(source, "it holds too much", "unpack what is needed into a folder")
         name = PurePosixPath(member.name).as_posix()
         refused = why_refused(member) or ("stands there twice" if name in files.reads else "")
         if refused:
