@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from animegan.faces.prompts import Prompt
 from animegan.faces.sampling import Point, Sampler
@@ -97,8 +98,8 @@ def interpolate(first: Point, last: Point, share: float) -> Point:
 
 
 def _slerp(first: Tensor, last: Tensor, share: float) -> Tensor:
-    cosine = torch.nn.functional.cosine_similarity(first, last, 0).clamp(-1, 1).item()
-    angle = math.acos(cosine)
+    cosine = functional.cosine_similarity(first.double(), last.double(), 0)
+    angle = math.acos(cosine.clamp(-1, 1))
     if math.sin(angle) < 1e-6:  # no circle is the one through them
         return torch.lerp(first, last, share)
     parts = math.sin((1 - share) * angle) * first + math.sin(share * angle) * last

@@ -76,7 +76,7 @@ def plan(prompts: Sequence[Prompt], form: Form | None, out: Path, settings: Samp
         raise UsageError("--move-noise is for a --strip between two prompts")
     job = Job(prompts, form, out, settings)
     if form != "single" and job.faces * (settings.scale * SIDE) ** 2 > MAX_PIXELS:
-        raise UsageError(f"{job.faces} faces are too many for one sheet; leave out --{form}, or -n")
+        raise UsageError(f"{job.faces} faces are too many for a sheet; draw fewer or smaller ones")
     return job
 
 
