@@ -22,3 +22,5 @@ class SampleSettings(Settings):
     """sheets without labels and gaps"""
     move_noise: bool = False
     """strips between two prompts: from one's face to the other's, not the words alone"""
+    mark: bool = True
+    """say in the metadata that a network drew it"""

@@ -90,6 +90,14 @@ def test_one_face_alone_has_no_label(here):
     assert read_rgb(Path("girl.png")).shape == (192, 192, 3)
 
 
+def test_faces_say_that_a_network_drew_them(here):
+    drawn = b'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trained'
+    assert _sample("blue hair", "-n", "1", "-o", "marked.png") == 0
+    assert drawn in Path("marked.png").read_bytes()
+    assert _sample("blue hair", "-n", "1", "-o", "plain.png", "--no-mark") == 0
+    assert drawn not in Path("plain.png").read_bytes()
+
+
 def test_the_seed_decides(here, snapshot):
     for out, seed in (("a", "1"), ("b", "1"), ("c", "2")):
         assert _sample("blue hair", "-n", "1", "--seed", seed, "-o", out) == 0
