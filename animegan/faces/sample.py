@@ -14,7 +14,7 @@ from animegan.photo import Encoding, Photo, encode
 from animegan.xmp import DRAWN, marked
 from animeprep.boxes import Picture
 from animeprep.errors import UsageError
-from animeprep.files import make_folder, write_changed
+from animeprep.files import make_folder, write_atomic
 from animeprep.images import MAX_PIXELS, SUFFIXES, resize
 from animeprep.progress import Advance, progress
 
@@ -120,7 +120,7 @@ def _write_singles(job: Job, sampler: Sampler, advance: Advance) -> list[dict[st
     told: list[dict[str, str | int]] = []
     for (one, number), face in zip(asked, _faces(job, sampler, points, advance), strict=True):
         path = job.out / f"{one.id}_{number + 1}{_PNG}"
-        write_changed(path, _encode(job, face))
+        write_atomic(path, _encode(job, face))
         told.append(
             {"file": str(path), "id": one.id, "words": str(one.words), "number": number + 1}
         )
@@ -133,7 +133,7 @@ def _write_sheet(job: Job, sampler: Sampler, advance: Advance) -> list[dict[str,
     # One face alone needs no label to be told from others.
     plain = job.settings.plain or job.faces == 1
     laid_out = lay_out(arrangement, _faces(job, sampler, points, advance), plain=plain)
-    write_changed(job.out, _encode(job, laid_out))
+    write_atomic(job.out, _encode(job, laid_out))
     return [{"file": str(job.out)}]
 
 

@@ -122,6 +122,7 @@ def test_a_dry_run_writes_nothing(here, snapshot, capsys):
         (["--prompts", "bad.txt"], 1, "bad.txt, line 2: 'teal eyes': teal is no colour of eyes"),
         (["blue hair", "-o", "a.jpg"], 2, "a.jpg: sheets are PNG files"),
         (["blue hair", "-o", "bad.txt"], 1, "bad.txt: cannot be written"),
+        (["blue hair", "-o", "folder.png"], 1, "folder.png: cannot be written"),
         (["blue hair", "--table"], 2, "--table draws all words; give it no prompts"),
         (["--table", "-n", "2"], 2, "leave out -n"),
         (["blue hair", "red hair", "red eyes", "--strip"], 2, "3 are given"),
@@ -136,6 +137,7 @@ def test_a_dry_run_writes_nothing(here, snapshot, capsys):
     ],
 )
 def test_mistakes_are_one_line_with_an_exit_code(here, capsys, arguments, code, line):
+    Path("folder.png").mkdir()
     Path("bad.txt").write_text("1,blue hair\n2,teal eyes\n")
     Path("photos.safetensors").write_bytes(built_in("animegan").read_bytes())
     assert _sample(*arguments) == code
