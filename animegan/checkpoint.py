@@ -160,21 +160,17 @@ def _is_own(path: Path) -> bool:
 def load_tensors(network: nn.Module, path: Path) -> None:
     """Fill a network from a checkpoint; float16 weights become the network's own type.
 
-    Raises:
-        CheckpointError: as `check_tensors`.
-    """
-    check_tensors(network, path)
-    with safe_open(path, framework="pt") as file:
-        network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
-
-
-def check_tensors(network: nn.Module, path: Path) -> None:
-    """See that a checkpoint's tensors are those of a network, and read none.
+    Args:
+        network: one on the meta device takes no memory before the file is seen to hold its tensors,
+            and is on the CPU then.
+        path: the checkpoint.
 
     Raises:
-        CheckpointError: names or shapes differ, and the first difference is named.
+        CheckpointError: not safetensors; or names or shapes differ, and the first difference is
+            named.
     """
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    own = network.state_dict()
+    expected = {name: tuple(value.shape) for name, value in own.items()}
     with safe_open(path, framework="pt") as file:
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         for name in sorted(expected.keys() | found.keys()):
@@ -185,3 +181,31 @@ def check_tensors(network: nn.Module, path: Path) -> None:
                     f"not {expected.get(name, 'part of this one')}",
                     "name a checkpoint of this kind",
                 )
+<<<<<<< HEAD
+=======
+        empty = any(value.is_meta for value in own.values())
+        # Tensors of a file are of the disk until they are copied.
+        tensors = {
+            name: file.get_tensor(name).to(value.dtype, copy=empty) for name, value in own.items()
+        }
+        network.load_state_dict(tensors, assign=empty)
+
+
+def adam_tensors(adam: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:
+    """Adam's moments and step counts as named tensors."""
+    return {
+        f"{prefix}.{index}.{key}": value
+        for index, state in adam.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_adam(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> None:
+    """The reverse of `adam_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(f"{prefix}."):
+            _, index, key = name.split(".")
+            state.setdefault(int(index), {})[key] = value
+    adam.load_state_dict({**adam.state_dict(), "state": state})
+>>>>>>> faces-sample

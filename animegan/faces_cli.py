@@ -140,7 +140,7 @@ def train(
     show_default=True,
     help="Faces of each prompt; of a strip, rows.",
 )
-@settings_options(SampleSettings, "seed", "scale", "plain", "move_noise")
+@settings_options(SampleSettings, "seed", "scale", "plain", "move_noise", "mark")
 @_MODEL
 @_DEVICE
 @DRY_RUN
@@ -156,9 +156,10 @@ def sample(
     as_json: bool,
     **values: Any,
 ) -> int:
-    """Draw faces of words: hair and eyes in either order, or one of the two.
+    """Draw faces from words.
 
-    The same prompt has the same faces, whatever else is drawn; another --seed gives others.
+    A prompt names hair and eyes, in either order, or one of the two. The same prompt has the same
+    faces, whatever else is drawn; another --seed gives others.
     """
     from animegan.device import pick_device
     from animegan.faces.model import load_face_generator

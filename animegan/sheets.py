@@ -18,6 +18,7 @@ def sheet(
     columns: Sequence[str],
     side: int = 256,
     labels: Sequence[str] = (),
+    corner: str = "",
 ) -> Picture:
     """Put pictures into a table, white between them.
 
@@ -26,6 +27,7 @@ def sheet(
         columns: the label above each column, made smaller where the column is narrow.
         side: the height of every row, pixels; pictures keep their shape.
         labels: where given, the label left of each row.
+        corner: the label above those.
 
     Returns:
         uint8 RGB, (24 + rows·(side + 6)) × the columns' width.
@@ -35,7 +37,7 @@ def sheet(
     (100, 134, 3)
     """
     if labels:
-        columns = ("", *columns)
+        columns = (corner, *columns)
         rows = [(one, *row) for one, row in zip(_row_labels(labels, side), rows, strict=True)]
     scaled = [[None if one is None else _at_height(one, side) for one in row] for row in rows]
     shown = [[row[number] for row in scaled] for number in range(len(columns))]

@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from animegan.faces.prompts import Prompt
 from animegan.faces.sampling import Point, Sampler
@@ -20,7 +21,7 @@ from animegan.sheets import sheet
 from animeprep.boxes import Picture
 
 #: Pictures of a strip, both ends included.
-STEPS = 9
+STEPS = 11
 #: Words that no prompt has; their noise is what faces of different words share.
 _ANY = Words()
 
@@ -33,11 +34,13 @@ class Arrangement:
         rows: a point for each column.
         columns: the label above each.
         labels: the label left of each row.
+        corner: the label above those.
     """
 
     rows: list[list[Point]]
     columns: list[str]
     labels: list[str]
+    corner: str = ""
 
 
 def grid(sampler: Sampler, prompts: Sequence[Prompt], count: int) -> Arrangement:
@@ -50,7 +53,7 @@ def grid(sampler: Sampler, prompts: Sequence[Prompt], count: int) -> Arrangement
 def table(sampler: Sampler) -> Arrangement:
     """All hair × all eyes, of one noise: only the words differ."""
     rows = [[sampler.point(Words(hair, eyes), 0, _ANY) for eyes in EYES] for hair in HAIR]
-    return Arrangement(rows, [f"{eyes} eyes" for eyes in EYES], [f"{hair} hair" for hair in HAIR])
+    return Arrangement(rows, list(EYES), list(HAIR), "hair \\ eyes")
 
 
 def strip(
@@ -76,7 +79,7 @@ def strip(
             sampler.point(last, number + following, shared),
         )
         rows.append([interpolate(*ends, step / (STEPS - 1)) for step in range(STEPS)])
-    label = str(first) if len(prompts) == 1 else f"{first} → {last}"
+    label = str(first) if len(prompts) == 1 else f"{first} to {last}"
     return Arrangement(
         rows, [f"{step / (STEPS - 1):.0%}" for step in range(STEPS)], [label] * count
     )
@@ -95,8 +98,8 @@ def interpolate(first: Point, last: Point, share: float) -> Point:
 
 
 def _slerp(first: Tensor, last: Tensor, share: float) -> Tensor:
-    cosine = torch.nn.functional.cosine_similarity(first, last, 0).clamp(-1, 1).item()
-    angle = math.acos(cosine)
+    cosine = functional.cosine_similarity(first.double(), last.double(), 0)
+    angle = math.acos(cosine.clamp(-1, 1))
     if math.sin(angle) < 1e-6:  # no circle is the one through them
         return torch.lerp(first, last, share)
     parts = math.sin((1 - share) * angle) * first + math.sin(share * angle) * last
@@ -118,4 +121,4 @@ def lay_out(arrangement: Arrangement, faces: Iterable[Picture], *, plain: bool =
     rows = [list(islice(faces, len(arrangement.columns))) for _ in arrangement.rows]
     if plain:
         return np.vstack([np.hstack(row) for row in rows])
-    return sheet(rows, arrangement.columns, len(rows[0][0]), arrangement.labels)
+    return sheet(rows, arrangement.columns, len(rows[0][0]), arrangement.labels, arrangement.corner)

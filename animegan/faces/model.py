@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from pydantic import Field, ValidationError
 
-from animegan.checkpoint import FACES, Header, check_tensors, load_tensors, read_header
+from animegan.checkpoint import FACES, Header, load_tensors, read_header
 from animegan.errors import CheckpointError
 from animegan.faces.networks import FaceGenerator
 from animegan.faces.recipe import Norm
@@ -46,11 +46,8 @@ def load_face_generator(path: Path | None = None) -> tuple[FaceGenerator, Header
     if (header.kind, header.generator) != ("generator", FACES):
         what = f"{header.kind} of {header.generator}"
         raise CheckpointError(file, f"holds a {what}, not a generator of faces")
-    # Without memory, until the file is seen to hold that much.
-    with torch.device("meta"):
+    with torch.device("meta"):  # whatever the header says takes no memory
         generator = FaceGenerator(**_shape(file, header).model_dump())
-    check_tensors(generator, file)
-    generator.to_empty(device="cpu")
     load_tensors(generator, file)
     return generator.eval(), header
 

@@ -10,10 +10,12 @@ from animegan.faces.prompts import Prompt
 from animegan.faces.sampling import Point, Sampler
 from animegan.faces.settings import Form, SampleSettings
 from animegan.faces.words import EYES, HAIR
+from animegan.photo import Encoding, Photo, encode
+from animegan.xmp import DRAWN, marked
 from animeprep.boxes import Picture
 from animeprep.errors import UsageError
-from animeprep.files import make_folder, write_changed
-from animeprep.images import MAX_PIXELS, SUFFIXES, encode_png, resize
+from animeprep.files import make_folder, write_atomic
+from animeprep.images import MAX_PIXELS, SUFFIXES, resize
 from animeprep.progress import Advance, progress
 
 _PNG = ".png"
@@ -76,7 +78,7 @@ def plan(prompts: Sequence[Prompt], form: Form | None, out: Path, settings: Samp
         raise UsageError("--move-noise is for a --strip between two prompts")
     job = Job(prompts, form, out, settings)
     if form != "single" and job.faces * (settings.scale * SIDE) ** 2 > MAX_PIXELS:
-        raise UsageError(f"{job.faces} faces are too many for one sheet; leave out --{form}, or -n")
+        raise UsageError(f"{job.faces} faces are too many for a sheet; draw fewer or smaller ones")
     return job
 
 
@@ -118,7 +120,7 @@ def _write_singles(job: Job, sampler: Sampler, advance: Advance) -> list[dict[st
     told: list[dict[str, str | int]] = []
     for (one, number), face in zip(asked, _faces(job, sampler, points, advance), strict=True):
         path = job.out / f"{one.id}_{number + 1}{_PNG}"
-        write_changed(path, encode_png(face))
+        write_atomic(path, _encode(job, face))
         told.append(
             {"file": str(path), "id": one.id, "words": str(one.words), "number": number + 1}
         )
@@ -131,7 +133,7 @@ def _write_sheet(job: Job, sampler: Sampler, advance: Advance) -> list[dict[str,
     # One face alone needs no label to be told from others.
     plain = job.settings.plain or job.faces == 1
     laid_out = lay_out(arrangement, _faces(job, sampler, points, advance), plain=plain)
-    write_changed(job.out, encode_png(laid_out))
+    write_atomic(job.out, _encode(job, laid_out))
     return [{"file": str(job.out)}]
 
 
@@ -151,3 +153,8 @@ def _faces(
     for face in sampler.draw(points):
         yield resize(face, side, side)
         advance()
+
+
+def _encode(job: Job, picture: Picture) -> bytes:
+    xmp = marked(None, DRAWN) if job.settings.mark else None
+    return encode(Photo(picture, xmp=xmp), picture, Encoding("PNG", mark=False))

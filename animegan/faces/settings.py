@@ -23,6 +23,7 @@ class SampleSettings(Settings):
     """sheets without labels and gaps"""
     move_noise: bool = False
     """strips between two prompts: from one's face to the other's, not the words alone"""
+<<<<<<< HEAD
 
 
 class Reading(Settings):
@@ -38,3 +39,7 @@ class Reading(Settings):
     """share of the faces that is kept from training, to measure with"""
     split_seed: int = 0
     """which faces are held out"""
+=======
+    mark: bool = True
+    """say in the metadata that a network drew it"""
+>>>>>>> faces-sample

@@ -35,3 +35,13 @@ def test_labels_are_drawn_above_their_own_column_only():
 
 def test_no_rows_are_labels_alone():
     assert sheet([], ["photo"], side=64).shape == (24, 64, 3)
+
+
+def test_labels_of_rows_stand_left_of_their_own_row():
+    white = _plain(32, 64, 255)
+    made = sheet([[white], [white]], [""], side=32, labels=["", "Painted"], corner="mm")
+    width = made.shape[1] - 70
+    assert (made[:24, :width] < 128).any()
+    assert (made[24:62] == 255).all()
+    assert (made[62:, :width] < 128).any()
+    assert (made[:, width:] == 255).all()
