@@ -181,31 +181,9 @@ def load_tensors(network: nn.Module, path: Path) -> None:
                     f"not {expected.get(name, 'part of this one')}",
                     "name a checkpoint of this kind",
                 )
-<<<<<<< HEAD
-=======
         empty = any(value.is_meta for value in own.values())
         # Tensors of a file are of the disk until they are copied.
         tensors = {
             name: file.get_tensor(name).to(value.dtype, copy=empty) for name, value in own.items()
         }
         network.load_state_dict(tensors, assign=empty)
-
-
-def adam_tensors(adam: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:
-    """Adam's moments and step counts as named tensors."""
-    return {
-        f"{prefix}.{index}.{key}": value
-        for index, state in adam.state_dict()["state"].items()
-        for key, value in state.items()
-    }
-
-
-def restore_adam(adam: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> None:
-    """The reverse of `adam_tensors`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(f"{prefix}."):
-            _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = value
-    adam.load_state_dict({**adam.state_dict(), "state": state})
->>>>>>> faces-sample

@@ -33,24 +33,6 @@ MAX_FACES, _NAMED = 2**18, 3
 _BROKEN = "broken picture"
 
 
-<<<<<<< HEAD
-=======
-class Reading(Settings):
-    """How a set of faces is read."""
-
-    no_colour: Policy = "drop"
-    """what becomes of a face with no colour for hair or for eyes: drop it, or null for keeping it
-    with nothing said"""
-    several_colours: Policy = "drop"
-    """what becomes of a face with several colours for hair or for eyes: drop it, or null for
-    keeping it with nothing said"""
-    held_out: float = Field(default=0.1, ge=0, le=0.5)
-    """share of the faces that is kept from training, to measure with"""
-    split_seed: int = 0
-    """which faces are held out"""
-
-
->>>>>>> faces-data
 @dataclass(frozen=True)
 class Collected:
     """A set of faces.

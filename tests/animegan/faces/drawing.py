@@ -61,15 +61,7 @@ def drawn_face(rng: np.random.Generator, hair: str, eyes: str, side: int = SIDE)
     x, y = rng.uniform(-3, 3, 2) + SIDE / 2
     size = rng.uniform(0.9, 1.1)
 
-<<<<<<< HEAD
-    def blob(
-        at: tuple[float, float],
-        radii: tuple[float, float],
-        colour: Sequence[float] | NDArray[np.float64],
-    ) -> None:
-=======
     def blob(at: Pair, radii: Pair, colour: Colour) -> None:
->>>>>>> faces-data
         """An ellipse; places from the face's middle, all in pixels of 64."""
         centre = ((x + at[0] * size) * _LARGER, (y + at[1] * size) * _LARGER)
         axes = (2 * radii[0] * size * _LARGER, 2 * radii[1] * size * _LARGER)

@@ -56,7 +56,7 @@ def test_half_of_the_faces_are_mirrored_with_their_words():
 def test_others_have_other_words_and_each_such_face_is_drawn_alike():
     faces = drawn_faces(9, hair=("red", "blue"), eyes=("green", "gray"))
     words = list(zip(faces.hair.tolist(), faces.eyes.tolist(), strict=True))
-    drawn = Counter()
+    drawn: Counter[tuple[int, int]] = Counter()
     for batch in islice(batches(faces, batch=9, flip=False), 400):
         assert (batch.real.condition != batch.other.condition).any(1).all()
         drawn.update(zip(batch.other.hair.tolist(), batch.other.eyes.tolist(), strict=True))

@@ -1,5 +1,7 @@
 """The generator and the critic: sizes of the report, words that meet pictures."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from animegan.faces.words import WIDTH
 from animegan.models.blocks import count_parameters
 from benchmarks.plain_faces import judge
 
-SMALL = {"start": 8, "filters": 2}
+SMALL: dict[str, Any] = {"start": 8, "filters": 2}
 
 
 def pictures(count=3):
@@ -50,4 +52,4 @@ def test_only_words_joined_before_the_head_can_be_a_mismatch(joined):
     first, second = words(2).split(1)
     # f(x) + h(c) gains the same by other words, whatever the picture.
     gains = [critic(face, second) - critic(face, first) for face in (one, other)]
-    assert torch.allclose(*gains, atol=1e-6) == (joined == "head")
+    assert torch.allclose(gains[0], gains[1], atol=1e-6) == (joined == "head")

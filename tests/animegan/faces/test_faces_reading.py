@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from animegan.faces.reading import Reading, read_faces
+from animegan.faces.reading import read_faces
+from animegan.faces.settings import Reading
 from animegan.faces.words import EYES, HAIR, UNSAID
 from animeprep.errors import DatasetError
 from animeprep.images import encode_jpeg, encode_png

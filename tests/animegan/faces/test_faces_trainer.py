@@ -1,5 +1,7 @@
 """A step of faces: what it changes, what it depends on, what its state holds."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from animegan.faces.trainer import FaceTrainer
 from tests.animegan.faces.drawing import drawn_faces
 
 CPU = torch.device("cpu")
-TINY = {"noise": 4, "start": 8, "filters": 2, "batch": 4}
+TINY: dict[str, Any] = {"noise": 4, "start": 8, "filters": 2, "batch": 4}
 
 
 def trainer(**settings):
