@@ -8,6 +8,7 @@ import torch
 
 from animegan import state
 from animegan.faces.answers import classifier_sections
+from animegan.faces.batches import FaceBatches
 from animegan.faces.collection import Faces
 from animegan.faces.course import FaceCourse, Lessons
 from animegan.faces.reading import Collected
@@ -62,6 +63,7 @@ def train_faces(
         TrainingError: too few faces, faces of one colour alone, or as `fit`.
         CheckpointError, OutputError, KeyboardInterrupt: as `fit`.
     """
+    FaceBatches(collected.train, recipe, device)  # refuses what cannot be learned from, at once
     teachers = prepare_classifiers(
         run, collected.train, collected.held_out, device, recipe.seed, tell
     )

@@ -1,0 +1,168 @@
+"""The verb `faces train` on drawn faces: a whole run, going on, bad inputs; words are heeded."""
+
+import json
+import shutil
+from typing import NamedTuple
+
+import pytest
+
+from animegan.run import read_lines
+from animeprep.__main__ import main
+from tests.animegan.faces.drawing import drawn_faces, faces_set, words_csv, write_folder, write_tar
+
+HAIR, EYES = ("red", "green", "blue"), ("red", "green", "yellow")
+#: Small enough for a test, every part of a step in use.
+TINY = ("--recipe", "tiny", "--filters", "4", "--start", "16", "--batch", "4", "--every", "2")
+
+
+class Told(NamedTuple):
+    """How a call ended: exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch, capsys):
+    """Runs `faces train` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        capsys.readouterr()
+        code = main(["faces", "train", *(str(arg) for arg in args), "--device", "cpu"])
+        return Told(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory, source):
+    """A run's folder with the classifiers of the source."""
+    folder = tmp_path_factory.mktemp("taught")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        args = ["faces", "train", str(source), *TINY, "--steps", "0", "--device", "cpu"]
+        assert main(args) == 0
+    return folder / "runs" / "drawn"
+
+
+@pytest.fixture
+def run_of(tmp_path, taught):
+    """Makes a run's folder that has its classifiers already."""
+
+    def make(name):
+        run = tmp_path / "runs" / name
+        run.mkdir(parents=True)
+        for file in ("classifiers.safetensors", "examiner.safetensors"):
+            shutil.copy(taught / file, run)
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    drawn = drawn_faces(40, hair=HAIR, eyes=EYES)
+    return write_tar(tmp_path_factory.mktemp("faces") / "drawn.tar", faces_set(drawn))
+
+
+def test_a_run_from_faces_to_page(train, run_of, source):
+    run = run_of("drawn")
+    done = train(source, *TINY, "--steps", "4", "--json")
+    assert done.code == 0, done.err
+    assert not done.err
+    read, trained = json.loads(done.out)
+    assert read["counts"] == {"kept": 40, "read": 40}
+    assert trained["counts"]["steps made"] == 4
+    assert trained["run"] == "runs/drawn"
+    assert {path.name for path in run.iterdir()} >= {
+        "best.safetensors", "generator.safetensors", "classifiers.safetensors",
+        "examiner.safetensors", "classifiers.json", "index.html", "recipe.json",
+    }  # fmt: skip
+    assert [line["step"] for line in read_lines(run / "metrics.jsonl")] == [0, 2, 4]
+    assert {"hair", "eyes", "both", "distance", "diversity"} == {
+        name for line in read_lines(run / "metrics.jsonl") for name in line["measures"]
+    }
+    page = (run / "index.html").read_text()
+    for told in ("faces from words", "Through time", "Loss terms", "joint distance", "examiner"):
+        assert told in page
+
+
+def test_a_longer_run_goes_on_to_the_same_bytes(train, tmp_path, run_of, source, snapshot):
+    for name, lengths in (("whole", [6]), ("parts", [2, 6])):
+        run_of(name)
+        for steps in lengths:
+            done = train(source, *TINY, "--steps", steps, "--name", name)
+            assert done.code == 0, done.err
+    assert "going on from step 2" in done.err
+    compared = ("best.safetensors", "generator.safetensors", "checkpoints", "log.jsonl",
+                "metrics.jsonl", "samples", "examiner.safetensors")  # fmt: skip
+    whole, parts = (snapshot(tmp_path / "runs" / name, *compared) for name in ("whole", "parts"))
+    assert whole == parts
+
+
+def test_a_dry_run_tells_the_recipe_and_does_nothing(train, tmp_path, source):
+    done = train(source, "--recipe", "quick", "--without", "classifiers", "--dry-run")
+    assert done.code == 0, done.err
+    assert "steps to make" in done.out
+    assert "hair 0.0; eyes 0.0" in done.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_another_recipe_is_another_run(train, run_of, source):
+    run_of("run")
+    assert train(source, *TINY, "--steps", "0", "--name", "run").code == 0
+    done = train(source, *TINY, "--steps", "2", "--name", "run", "--penalty", "5")
+    assert done.code == 1
+    assert "this run was started with penalty 10.0, not 5.0" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("--name", "../run"), "say a plain name"),
+        (("--generator-lr", "0"), "--generator-lr: Input should be greater than 0"),
+        (("--fake", "0"), "nothing would be learned"),
+        (("--held-out", "0.9"), "--held-out"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(train, source, args, told):
+    done = train(source, *args)
+    assert done.code == 2
+    assert told in done.err
+
+
+def test_one_colour_may_be_missing_but_one_word_is_too_few(train, tmp_path):
+    few = drawn_faces(20, hair=("red",), eyes=("blue",))
+    folder = write_folder(tmp_path / "few", faces_set(few))
+    done = train(folder, *TINY, "--steps", "2")
+    assert done.code == 1
+    assert "have the same words" in done.err
+
+
+def test_faces_without_held_out_ones_train_to_the_last_step(train, tmp_path, source):
+    done = train(source, *TINY, "--steps", "2", "--held-out", "0", "--name", "all")
+    assert done.code == 0, done.err
+    assert "there are no held-out faces to measure" in done.out
+
+
+def test_tags_alone_are_no_set(train, tmp_path):
+    folder = write_folder(tmp_path / "tags", {"tags.csv": words_csv(drawn_faces(3)).encode()})
+    done = train(folder)
+    assert done.code == 1
+    assert "no face is left (tags without picture 3)" in done.err
+
+
+@pytest.mark.slow
+def test_the_tiny_recipe_makes_colours_follow_words(train, tmp_path):
+    drawn = drawn_faces(240, hair=HAIR, eyes=EYES)
+    source = write_tar(tmp_path / "more.tar", faces_set(drawn))
+    done = train(source, "--recipe", "tiny", "--steps", "350", "--held-out", "0.3")
+    assert done.code == 0, done.err
+    first, *_, last = read_lines(tmp_path / "runs" / "more" / "metrics.jsonl")
+    assert first["measures"]["hair"][0] < 0.6
+    for attribute in ("hair", "eyes"):
+        value, low, _ = last["measures"][attribute]
+        assert value > 0.7, attribute
+        assert low > 0.5, attribute
