@@ -157,7 +157,8 @@ def test_the_report_counts():
     assert hair.accuracy is not None
     assert hair.accuracy.value == pytest.approx(5 / 7)
     assert hair.accuracy.low < 5 / 7 < hair.accuracy.high
-    assert (hair.commonest, hair.majority) == (HAIR[0], pytest.approx(3 / 7))
+    assert hair.commonest == HAIR[0]
+    assert hair.majority == pytest.approx(3 / 7)
     recalls = [hair.recall[HAIR[place]] for place in (0, 1, 5)]
     assert [one.value for one in recalls if one] == pytest.approx([2 / 3, 1, 1 / 2])
     assert hair.recall[HAIR[2]] is None
