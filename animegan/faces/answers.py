@@ -24,9 +24,9 @@ _WHAT = {
 }
 _LEAD = (
     "Each network was asked about tagged faces that were kept from all training. What the examiner "
-    "reaches here is the most that generated faces can be expected to reach when it judges them; "
-    "always giving the colour most common in training is right as often as the last column says. "
-    "Ranges are 95 % intervals over the faces."
+    "reaches here is what real faces reach when it judges generated ones. Who always gives the "
+    "colour most common in training is right as often as the last column says. Ranges are 95 % "
+    "intervals over the faces."
 )
 
 
@@ -120,7 +120,7 @@ def classifier_sections(report: Sequence[Answers]) -> list[Section]:
 
 
 def _majority(one: Answers) -> str:
-    return "–" if one.majority is None else f"{one.majority:.1%} ({one.commonest})"
+    return "–" if one.majority is None else f"{100 * one.majority:.1f} % ({one.commonest})"
 
 
 def _by_colour(one: Answers) -> Section:

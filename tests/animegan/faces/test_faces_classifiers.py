@@ -29,7 +29,7 @@ def test_it_has_the_reports_parameters(colours, parameters):
 def test_it_is_the_reports_network():
     """Against the report's table, layer by layer."""
     network = new(lambda: ColourClassifier(12), 0, CPU)
-    layers = []
+    layers: list[nn.Module] = []
     for layer in network.layers:
         layers += [layer, nn.LeakyReLU(0.2)]
     pictures = torch.randn(2, 3, 64, 64, generator=generator_of(1))
@@ -37,7 +37,7 @@ def test_it_is_the_reports_network():
     torch.testing.assert_close(network(pictures), plain)
     for layer in network.layers:
         assert isinstance(layer, nn.Conv2d)
-        assert (layer.kernel_size, layer.stride, layer.out_channels) == ((5, 5), (2, 2), 32)
+        assert (*layer.kernel_size, *layer.stride, layer.out_channels) == (5, 5, 2, 2, 32)
 
 
 def test_both_answer_about_one_face():
