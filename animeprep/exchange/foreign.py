@@ -1,8 +1,4 @@
-"""Finding the pictures of a set in another trainer's layout, or in a plain folder.
-
-Archives are read member by member and never unpacked, so that no name in them decides where a file
-goes; what is no plain file in them, or leads elsewhere, is refused.
-"""
+"""Finding the pictures of a set in another trainer's layout, or in a plain folder."""
 
 import io
 import tarfile
@@ -12,20 +8,21 @@ from functools import partial
 from itertools import chain, groupby
 from pathlib import Path, PurePosixPath
 
+from animeprep.archives import (
+    BROKEN,
+    Archive,
+    forwards,
+    printable,
+    read_bounded,
+    why_refused,
+)
 from animeprep.dataset import PHOTO, SMOOTH, STYLE, STYLE_VAL, VAL, stem
 from animeprep.errors import InputError, PictureError
 from animeprep.exchange.layouts import safe_name
-from animeprep.images import is_image, list_images, read_bytes
+from animeprep.images import is_image, list_images
 
-#: Larger files are no training pictures; an archive may claim any size.
-MAX_BYTES = 2**26
-#: So are longer headers of an archive's members, which hold names and the like; they can follow
-#: one another by the hundred before a member comes.
-MAX_HEADER = 2**18
 #: Gray pictures are not among them: the verb gray makes the same again.
 FOLDERS = (STYLE, SMOOTH, STYLE_VAL, PHOTO, VAL)
-#: What tarfile says of broken archives.
-_BROKEN = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -159,90 +156,33 @@ def _pair(path: Path) -> Found:
 
 
 def _part(path: Path, half: int | None = None) -> Part:
-    return Part(path, lambda: _read(path), half)
-
-
-def _read(path: Path) -> bytes:
-    """The whole file, unless it is absurd.
-
-    Raises:
-        PictureError: it cannot be read, or is too large.
-    """
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise PictureError(path, f"{path.stat().st_size} bytes are too many", "scale it down")
-    return read_bytes(path)
-
-
-class _Archive(io.BufferedReader):
-    """A tar file; tarfile itself believes whatever length a header claims to have."""
-
-    def read(self, size: int | None = None, /) -> bytes:
-        """What tarfile reads: headers.
-
-        Raises:
-            ReadError: more than `MAX_HEADER` bytes, or all there is.
-        """
-        if size is None or not 0 <= size <= MAX_HEADER:
-            raise tarfile.ReadError(f"a header claims {size} bytes")
-        return super().read(size)
-
-    def content(self, member: tarfile.TarInfo) -> bytes:
-        """All bytes of a plain file in it.
-
-        Raises:
-            ReadError: the archive ends before.
-        """
-        self.seek(member.offset_data)
-        data = super().read(member.size)
-        if len(data) < member.size:
-            raise tarfile.ReadError("unexpected end of data")
-        return data
+    return Part(path, lambda: read_bounded(path), half)
 
 
 def _read_shard(path: Path) -> Iterator[Found]:
     """The samples of an archive: members in a row whose names are equal up to the first dot."""
     try:
-        with _Archive(io.FileIO(path)) as archive, tarfile.open(path, "r:", archive) as shard:
-            for key, members in groupby(_forwards(shard), key=lambda member: _key(member.name)[0]):
+        with Archive(io.FileIO(path)) as archive, tarfile.open(path, "r:", archive) as shard:
+            for key, members in groupby(forwards(shard), key=lambda member: _key(member.name)[0]):
                 yield _sample(path, archive, key, members)
-    except _BROKEN as error:
+    except BROKEN as error:
         problem = str(PictureError(path, f"broken archive ({error})", "copy it again"))
         yield Found(path.name, {}, problem=problem)
 
 
-def _forwards(shard: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members in order; tarfile would read one of negative length for ever."""
-    for member in shard:
-        if shard.offset < member.offset_data:
-            raise tarfile.ReadError("a member has a negative length")
-        yield member
-
-
-def _sample(path: Path, archive: _Archive, key: str, members: Iterable[tarfile.TarInfo]) -> Found:
+def _sample(path: Path, archive: Archive, key: str, members: Iterable[tarfile.TarInfo]) -> Found:
     parts: dict[str, Part] = {}
     problem = ""
     for member in members:
-        shown = path / "".join(c if c.isprintable() else "?" for c in member.name).lstrip("/")
+        shown = path / printable(member.name)
         folder = _folder_of(_key(member.name)[1])
-        refused = _refused(member) or ("stands there twice" if folder in parts else "")
+        refused = why_refused(member) or ("stands there twice" if folder in parts else "")
         if refused:
             problem = problem or str(PictureError(shown, refused, "remove it from the archive"))
         elif folder and not problem:
-            data = archive.content(member)
+            data = archive.content(member.offset_data, member.size)
             parts[folder] = Part(shown, partial(bytes, data))
     return Found(safe_name(key), {} if problem else parts, problem=problem)
-
-
-def _refused(member: tarfile.TarInfo) -> str:
-    """Why a member is not taken; empty where it is."""
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts:
-        return "leads out of the archive"
-    if member.isdir():
-        return ""
-    if not member.isreg() or member.issparse():
-        return "is no plain file"
-    return f"{member.size} bytes are too many" if member.size > MAX_BYTES else ""
 
 
 def _key(name: str) -> tuple[str, str]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from animeprep import archives
 from animeprep.dataset import GRAY, PHOTO, SMOOTH, SMOOTH_GRAY, STYLE, STYLE_VAL, VAL, Dataset
 from animeprep.errors import DatasetError, InputError, OutputError
-from animeprep.exchange import exports, foreign
+from animeprep.exchange import exports
 from animeprep.exchange.exports import MANIFEST, export_set
 from animeprep.exchange.imports import import_set
 from animeprep.exchange.layouts import LAYOUTS
@@ -500,7 +501,7 @@ def test_members_that_lead_elsewhere_are_refused(member, reason, tmp_path, datas
 
 def test_absurd_sizes_are_refused(tmp_path, dataset, monkeypatch):
     data = encode_png(plain())
-    monkeypatch.setattr(foreign, "MAX_BYTES", len(data) - 1)
+    monkeypatch.setattr(archives, "MAX_BYTES", len(data) - 1)
     summary = import_set(dataset, tar_of(tmp_path / "x.tar", ("a.png", data)))
     assert "too many" in summary.problems[0]
     write_png(tmp_path / "mine" / "a.png", plain())

@@ -1,0 +1,116 @@
+"""What files of tags say of faces, in the two formats of the course's sets.
+
+- posts: `0,touhou:17705<TAB>chen:556<TAB>blue hair:1234`: a face's tags, each with how many
+  pictures of the site have it. Only `<colour> hair` and `<colour> eyes` say something here.
+- words: `0,blue hair red eyes`.
+
+Which of the two a file is in is seen from what stands in it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from animegan.faces.words import COLOURS, parse_words
+from animeprep.errors import UsageError
+
+_LONGEST_ID = 200
+_POSTS = re.compile(r"\t|:\d+\s*$")
+_COUNT = re.compile(r":\d+$")
+
+#: Attribute → the colours that are said of it: none, one, or several.
+Said = dict[str, frozenset[str]]
+
+
+@dataclass
+class Tags:
+    """A file of tags.
+
+    Attributes:
+        said: id → what is said of the face.
+        skipped: why lines were passed over → their numbers, from 1.
+    """
+
+    said: dict[str, Said] = field(default_factory=dict)
+    skipped: dict[str, list[int]] = field(default_factory=dict)
+
+
+class _UnreadableError(Exception):
+    """The reason to skip a line."""
+
+
+def parse_tags(data: bytes) -> Tags:
+    r"""Read a file of tags in either format.
+
+    Args:
+        data: UTF-8, with or without a byte order mark, lines ended in any system's way.
+
+    Returns:
+        What is said of each id by the first line that names it.
+
+    >>> parse_tags(b"0,long hair:9\tblue hair:3\n").said["0"]["hair"]
+    frozenset({'blue'})
+    >>> parse_tags(b"0,grey hair red eyes").said["0"]["hair"]
+    frozenset({'gray'})
+    """
+    text = data.decode("utf-8-sig", errors="replace")
+    # Not `splitlines`, which also takes characters for ends that can stand within a tag.
+    lines = re.split(r"\r\n|\r|\n", text)
+    phrases = _of_posts if any(_POSTS.search(line) for line in lines) else _of_words
+    tags = Tags()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            name, rest = _with_id(line)
+            said = phrases(rest)
+        except _UnreadableError as error:
+            tags.skipped.setdefault(str(error), []).append(number)
+            continue
+        if name in tags.said:
+            tags.skipped.setdefault("id told before", []).append(number)
+        tags.said.setdefault(name, said)
+    return tags
+
+
+def _with_id(line: str) -> tuple[str, str]:
+    name, comma, rest = (part.strip(' "') for part in line.partition(","))
+    if not comma or not name or not name.isprintable() or len(name) > _LONGEST_ID:
+        raise _UnreadableError("tags without an id")
+    return name, rest
+
+
+def _of_posts(text: str) -> Said:
+    """The colours among all tags; `long hair` and the like are none."""
+    found: dict[str, set[str]] = {attribute: set() for attribute in COLOURS}
+    for tag in text.split("\t"):
+        colour, _, attribute = _COUNT.sub("", tag.strip()).replace("_", " ").rpartition(" ")
+        if attribute in COLOURS:
+            _add(found, colour, attribute, strict=False)
+    return _frozen(found)
+
+
+def _of_words(text: str) -> Said:
+    words = re.findall(r"[^\s,]+", text.lower())
+    found: dict[str, set[str]] = {attribute: set() for attribute in COLOURS}
+    if len(words) % 2:
+        raise _UnreadableError("words not understood")
+    for colour, attribute in zip(words[::2], words[1::2], strict=True):
+        if attribute not in COLOURS:
+            raise _UnreadableError("words not understood")
+        _add(found, colour, attribute, strict=True)
+    return _frozen(found)
+
+
+def _add(found: dict[str, set[str]], colour: str, attribute: str, *, strict: bool) -> None:
+    """Note a colour, under the name that we have for it."""
+    try:
+        words = parse_words(f"{colour} {attribute}")
+    except UsageError as error:
+        if strict:
+            raise _UnreadableError(f"unknown colour of {attribute}") from error
+        return
+    found[attribute].add(str(getattr(words, attribute)))
+
+
+def _frozen(found: dict[str, set[str]]) -> Said:
+    return {attribute: frozenset(colours) for attribute, colours in found.items()}
