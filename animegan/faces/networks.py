@@ -109,7 +109,9 @@ class FaceCritic(nn.Module):
             mixed = self.mix(torch.cat((features, tiled), 1))
             features = functional.leaky_relu(mixed, LEAKY_SLOPE)
         flat = features.flatten(1)
-        scores: Tensor = self.head(torch.cat((flat, condition), 1) if self.joined == "head" else flat)
+        scores: Tensor = self.head(
+            torch.cat((flat, condition), 1) if self.joined == "head" else flat
+        )
         return scores[:, 0]
 
     def _first(self, picture: Tensor, condition: Tensor) -> Tensor:
