@@ -22,6 +22,8 @@ from animegan.public.tensorflow import index_of
 from animeprep.files import write_atomic
 
 _KEY = "animeprep"
+#: What the header of a generator says that draws faces from words (`animegan.faces`).
+FACES = "faces"
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -31,7 +33,7 @@ class Header:
 
     Attributes:
         kind: `generator` (to paint with) or `state` (to go on training).
-        generator: a name in `models.GENERATORS`.
+        generator: a name in `models.GENERATORS`, or `FACES`.
         step: training steps done.
         recipe: the settings it was trained with, as JSON values.
     """
@@ -95,6 +97,14 @@ def _own_header(path: Path) -> str | None:
         return (file.metadata() or {}).get(_KEY)
 
 
+def draws_faces(path: Path) -> bool:
+    """Whether a checkpoint says that it is of a generator of faces; what is none says nothing."""
+    try:
+        return read_header(path).generator == FACES
+    except CheckpointError:
+        return False
+
+
 def built_in(network: str) -> Path:
     """Where the initialisation of a network lies that comes with the program; not all have one."""
     return ASSETS / f"{network.replace('-', '_')}_init.safetensors"
@@ -124,6 +134,10 @@ def load_generator(path: Path, network: str | None = None) -> tuple[Generator, H
         generator.load_state_dict(tensors)
         return generator.eval(), Header("generator", name, 0, {})
     header = read_header(path)
+    if header.generator == FACES:
+        raise CheckpointError(
+            path, "draws faces from words and paints no photos", "use `animeprep faces sample`"
+        )
     if header.kind != "generator" or header.generator not in GENERATORS:
         what = f"{header.kind} of {header.generator}"
         raise CheckpointError(path, f"holds a {what}, not a generator that is known here")
@@ -148,8 +162,18 @@ def load_tensors(network: nn.Module, path: Path) -> None:
     """Fill a network from a checkpoint; float16 weights become the network's own type.
 
     Raises:
-        CheckpointError: not safetensors; or names or shapes differ, and the first difference is
-            named.
+        CheckpointError: as `check_tensors`.
+    """
+    check_tensors(network, path)
+    with safe_open(path, framework="pt") as file:
+        network.load_state_dict({name: file.get_tensor(name) for name in network.state_dict()})
+
+
+def check_tensors(network: nn.Module, path: Path) -> None:
+    """See that a checkpoint's tensors are those of a network, and read none.
+
+    Raises:
+        CheckpointError: names or shapes differ, and the first difference is named.
     """
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     with safe_open(path, framework="pt") as file:
@@ -162,7 +186,6 @@ def load_tensors(network: nn.Module, path: Path) -> None:
                     f"not {expected.get(name, 'part of this one')}",
                     "name a checkpoint of this kind",
                 )
-        network.load_state_dict({name: file.get_tensor(name) for name in expected})
 
 
 def adam_tensors(adam: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from animegan.backends import Engine, choose
 from animegan.backends.alike import real_photo
 from animegan.backends.wish import Backend, Precision, Wish
-from animegan.checkpoint import load_generator
+from animegan.checkpoint import draws_faces, load_generator
 from animegan.device import free_memory, is_out_of_memory, pick_device
 from animegan.errors import CheckpointError, PaintingError
 from animegan.memory import keep_freed_memory
@@ -43,26 +43,35 @@ _WHOLE, _KEPT = 0.8, 0.5
 _PLAIN = Wish("torch", "fp32")
 
 
-def trained_runs() -> list[Path]:
-    """The runs that have left a generator, the newest first."""
+def trained_runs(*, faces: bool = False) -> list[Path]:
+    """The runs that have left a generator, the newest first.
+
+    Args:
+        faces: those whose generator draws faces from words, not those whose generator paints.
+    """
     files = sorted(RUNS.glob(f"*/{GENERATOR_FILE}"), key=lambda p: (p.stat().st_mtime, p))
-    return [file.parent for file in reversed(files)]
+    return [file.parent for file in reversed(files) if draws_faces(file) == faces]
 
 
-def find_model(model: Path | None) -> Path:
+def find_model(model: Path | None, *, faces: bool = False) -> Path:
     """The generator file that `--model` names: a file or a run; by default the newest run's.
 
     A run's `best.safetensors` comes before its latest generator. A file may also be one that others
     published, as `public.read` takes them.
 
+    Args:
+        model: what is named.
+        faces: which runs the newest is one of, as for `trained_runs`.
+
     Raises:
         CheckpointError: there is none.
     """
     if model is None:
-        found = trained_runs()
+        found = trained_runs(faces=faces)
         if not found:
+            verb = "faces train" if faces else "train"
             raise CheckpointError(
-                RUNS, "there is no trained model here", "run `animeprep train`, or name a --model"
+                RUNS, "there is no trained model here", f"run `animeprep {verb}`, or name a --model"
             )
         model = found[0]
     files = (

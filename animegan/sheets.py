@@ -14,7 +14,10 @@ _STRIP, _LARGEST, _SMALLEST = 24, 16, 8
 
 
 def sheet(
-    rows: Sequence[Sequence[Picture | None]], columns: Sequence[str], side: int = 256
+    rows: Sequence[Sequence[Picture | None]],
+    columns: Sequence[str],
+    side: int = 256,
+    labels: Sequence[str] = (),
 ) -> Picture:
     """Put pictures into a table, white between them.
 
@@ -22,6 +25,7 @@ def sheet(
         rows: a picture for each column, uint8 RGB H×W×3 of any size; None leaves the place white.
         columns: the label above each column, made smaller where the column is narrow.
         side: the height of every row, pixels; pictures keep their shape.
+        labels: where given, the label left of each row.
 
     Returns:
         uint8 RGB, (24 + rows·(side + 6)) × the columns' width.
@@ -30,6 +34,9 @@ def sheet(
     >>> sheet([[white, white], [white, None]], ["photo", "painted"], side=32).shape
     (100, 134, 3)
     """
+    if labels:
+        columns = ("", *columns)
+        rows = [(one, *row) for one, row in zip(_row_labels(labels, side), rows, strict=True)]
     scaled = [[None if one is None else _at_height(one, side) for one in row] for row in rows]
     shown = [[row[number] for row in scaled] for number in range(len(columns))]
     widths = [max((one.shape[1] for one in column if one is not None), default=side)
@@ -50,6 +57,18 @@ def _cell(picture: Picture | None, width: int, height: int) -> Picture:
     if picture is not None:
         cell[:, : picture.shape[1]] = picture
     return cell
+
+
+def _row_labels(texts: Sequence[str], height: int) -> list[Picture]:
+    """Pictures of one width with a text each, black on white, half-way up."""
+    font = ImageFont.load_default(_LARGEST)
+    width = max(1, *(int(font.getlength(text)) + 1 for text in texts))
+    made = []
+    for text in texts:
+        strip = Image.new("RGB", (width, height), "white")
+        ImageDraw.Draw(strip).text((0, height // 2), text, fill="black", font=font, anchor="lm")
+        made.append(np.asarray(strip))
+    return made
 
 
 def _label(text: str, width: int) -> Picture:

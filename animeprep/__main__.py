@@ -41,6 +41,7 @@ VERBS = {
     "export": ("animegan.cli:export", "Write a generator as ONNX, OpenVINO or safetensors."),
     "blend": ("animegan.cli:blend", "Mix two generators into one."),
     "evaluate": ("animegan.cli:evaluate", "Measure how anime any method's pictures look."),
+    "faces": ("animegan.faces_cli:faces", "Anime faces from words: blue hair red eyes."),
     "bench": ("animegan.cli:bench", "Measure what paints fastest on this machine."),
     "table": ("animegan.cli:table", "Tell size, arithmetic and speed of the networks."),
 }
