@@ -44,7 +44,7 @@ class Accuracy(NamedTuple):
         right: the share, 0 to 1, over the faces of which something was asked.
         shuffled: the same with each face against the words of another one, in the mean over all
             pairs of two: what faces reach that do not heed their words. NaN for a single face.
-        majority: what the one answer reaches that is asked for most often.
+        majority: what the one answer reaches that is said most often of training faces.
     """
 
     right: Interval
@@ -52,14 +52,15 @@ class Accuracy(NamedTuple):
     majority: float
 
 
-def accuracy(seen: Places, asked: Places) -> Accuracy:
+def accuracy(seen: Places, asked: Places, learned: Places) -> Accuracy:
     """How often what is seen is what was asked for.
 
     Args:
         seen: what a classifier says of N faces.
         asked: what they were drawn for; something is said of one at least.
+        learned: what is said of the training faces.
 
-    >>> found = accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]))
+    >>> found = accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), np.array([0, 0, 1]))
     >>> found.right.value, round(found.shuffled, 3), found.majority
     (0.75, 0.25, 0.5)
     """
@@ -70,24 +71,14 @@ def accuracy(seen: Places, asked: Places) -> Accuracy:
     of_seen, of_asked = (np.bincount(places, minlength=most) for places in (seen, asked))
     pairs = count * (count - 1)
     shuffled = (int(of_seen @ of_asked) - int(right.sum())) / pairs if pairs else float("nan")
-    return Accuracy(interval.mean(right), shuffled, int(of_asked.max()) / count)
+    commonest = np.bincount(learned[learned != UNSAID], minlength=1).argmax()
+    return Accuracy(interval.mean(right), shuffled, float((asked == commonest).mean()))
 
 
 def both(hair: Places, eyes: Places) -> Places:
     """One place for both colours; `UNSAID` where nothing is said of one of them."""
     said = (hair != UNSAID) & (eyes != UNSAID)
     return np.where(said, hair * len(EYES) + eyes, UNSAID)
-
-
-def confusion(seen: Places, asked: Places, colours: int) -> NDArray[np.int64]:
-    """How often each colour is seen where each was asked for: asked × seen, C×C.
-
-    >>> confusion(np.array([0, 1, 1]), np.array([0, 0, -1]), 2).tolist()
-    [[1, 1], [0, 0]]
-    """
-    said = asked != UNSAID
-    counts = np.bincount(asked[said] * colours + seen[said], minlength=colours**2)
-    return counts.reshape(colours, colours)
 
 
 def diversity(
