@@ -14,7 +14,7 @@ from torch.nn import functional
 from animegan.errors import TrainingError
 from animegan.faces.collection import SIDE, Faces
 from animegan.faces.learning import CPU, Schedule, balance, learn, mirrored, new
-from animegan.faces.words import COLOURS, UNSAID
+from animegan.faces.words import COLOURS, EYES, HAIR, UNSAID
 from animegan.models.blocks import LEAKY_SLOPE
 from animegan.tensors import to_batch
 
@@ -46,6 +46,20 @@ class ColourClassifier(nn.Module):
             features = functional.leaky_relu(layer(features), LEAKY_SLOPE)
         logits: Tensor = self.head(features.flatten(1))
         return logits
+
+
+class ColourClassifiers(nn.Module):
+    """Two of them, in evaluation mode: a face → logits of its hair's and its eyes' colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hair = ColourClassifier(len(HAIR))
+        self.eyes = ColourClassifier(len(EYES))
+        self.eval()
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Faces N×3×64×64 RGB in [-1, 1] → logits N×12 and N×11."""
+        return self.hair(pictures), self.eyes(pictures)
 
 
 def train_classifier(

@@ -86,7 +86,8 @@ class Examiner(nn.Module):
         both = functional.relu(self.norm(both))
         masks = (self.masks(both) + self.usual).flatten(2).softmax(2)
         colours = functional.relu(self.mix(both)).flatten(2)
-        return (masks @ colours.transpose(1, 2)).flatten(1)
+        seen: Tensor = masks @ colours.transpose(1, 2)
+        return seen.flatten(1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Judge faces.
