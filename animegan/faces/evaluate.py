@@ -1,240 +1,157 @@
-"""How good a generator's faces are: drawn for the words of held-out faces, and measured beside them.
-
-What judges is the examiner, which no generator learns from, and a network that learned nothing.
-"""
+"""From a generator and a set of faces to the page and the figures of an evaluation."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import torch
 
-from animegan.faces import measures
-from animegan.faces.answers import Answers, answers
-from animegan.faces.collection import Faces
-from animegan.faces.looks import Looks, Sees, look
-from animegan.faces.measures import Accuracy, Features, Memorising, Nearest, both
-from animegan.faces.sampling import Point, Sampler
-from animegan.faces.words import EYES, HAIR, UNSAID, Words, conditions
-from animegan.measures import Interval
-from animeprep.boxes import Picture
-from animeprep.errors import InputError
-from animeprep.images import resize
-from animeprep.progress import Advance, progress
+from animegan.checkpoint import read_header
+from animegan.errors import CheckpointError
+from animegan.faces.answers import shown
+from animegan.faces.arrange import lay_out, table
+from animegan.faces.detector import Detector
+from animegan.faces.evaluation import (
+    FEATURES,
+    JOINT,
+    Evaluation,
+    drawn_like,
+    grid_words,
+    measure,
+)
+from animegan.faces.evaluation_page import Shown, told, write_evaluation
+from animegan.faces.model import load_face_generator
+from animegan.faces.reading import Collected
+from animegan.faces.sampling import Sampler
+from animegan.faces.teachers import EXAMINER_FILE, load_examiner
+from animegan.painter import find_model
+from animeprep.files import write_atomic
+from animeprep.folders import MADE, Summary
 
-#: What is compared: what the examiner makes of a face, and its pixels at this side.
-FEATURES, PIXELS = "features", "pixels"
-_SMALL = 16
-#: What distances are measured on.
-JOINT, EXAMINER, UNTRAINED = "joint", "examiner", "untrained"
-_FEWEST = 4
+STAGE = "faces evaluate"
+PAGE, FIGURES = "index.html", "evaluation.json"
+#: Rows of the assignment's grid, and faces in each.
+_GRID = 5
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What was measured of the faces of one generator.
+class Job:
+    """What is to be evaluated, and by what.
 
     Attributes:
-        drawn: the faces, with the words that they were drawn for.
-        accuracy: `hair`, `eyes` and `both` → how often they show what was asked for; without what
-            no held-out face says.
-        ceiling: the same of the held-out faces themselves.
-        answers: what is seen in the drawn faces for each colour of hair, then of eyes.
-        diversity: `FEATURES` and `PIXELS` → how far apart faces of the same words are, over real
-            ones; None where no words come twice.
-        memorising: likewise, whether they are nearer to training faces than held-out ones are.
-        nearest: likewise, the nearest training face of each.
-        distances: `JOINT`, `EXAMINER`, `UNTRAINED` → `drawn`, `real` (one half of the held-out
-            faces to the other) and, where words count, `shuffled` (that half with others' words).
+        model: the generator's file.
+        examiner: the examiner's.
+        detector: counts the faces of the grid.
     """
 
-    drawn: Faces
-    accuracy: dict[str, Accuracy]
-    ceiling: dict[str, Accuracy]
-    answers: list[Answers]
-    diversity: dict[str, Interval | None]
-    memorising: dict[str, Memorising]
-    nearest: dict[str, Nearest]
-    distances: dict[str, dict[str, Interval]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: intervals are [value, low, high]."""
-        return {
-            "faces": len(self.drawn),
-            "accuracy": {
-                name: {**found._asdict(), "ceiling": self.ceiling[name].right}
-                for name, found in self.accuracy.items()
-            },
-            "colours": {
-                one.attribute: {"right": one.recall, "confusion": one.confusion}
-                for one in self.answers
-            },
-            "diversity": self.diversity,
-            "memorising": {name: found._asdict() for name, found in self.memorising.items()},
-            "distances": self.distances,
-        }
+    model: Path
+    examiner: Path
+    detector: Detector | None
 
 
-def as_json(evaluation: Evaluation, told: dict[str, Any]) -> bytes:
-    """The file `evaluation.json`: what is told of the evaluation, then all measures."""
-    text = json.dumps({**told, **evaluation.as_dict()}, indent=1, ensure_ascii=False)
-    return f"{text}\n".encode()
-
-
-def words_of(faces: Faces) -> list[Words]:
-    """What is said of each face."""
-    return [
-        Words(
-            None if hair == UNSAID else HAIR[hair],
-            None if eyes == UNSAID else EYES[eyes],
-        )
-        for hair, eyes in zip(faces.hair.tolist(), faces.eyes.tolist(), strict=True)
-    ]
-
-
-def draw_for(sampler: Sampler, faces: Faces) -> Faces:
-    """Draw a face for the words of each; faces of the same words get different noise."""
-    with progress("drawing faces", len(faces)) as advance:
-        drawn = []
-        for picture in sampler.draw(_points(sampler, words_of(faces))):
-            drawn.append(picture)
-            advance()
-    return replace(faces, pictures=np.stack(drawn))
-
-
-def _points(sampler: Sampler, words: Sequence[Words]) -> Iterator[Point]:
-    numbers: Counter[Words] = Counter()
-    for one in words:
-        yield sampler.point(one, numbers[one])
-        numbers[one] += 1
-
-
-def usual_words(faces: Faces, count: int = 5) -> list[Words]:
-    """The commonest colours of hair, each with another of the commonest of eyes."""
-    pairs = zip(_commonest(faces.hair, HAIR), _commonest(faces.eyes, EYES), strict=False)
-    return [Words(*pair) for pair in pairs][:count]
-
-
-def _commonest(places: measures.Places, colours: Sequence[str]) -> list[str]:
-    counts = Counter(places[places != UNSAID].tolist())
-    return [colours[place] for place in sorted(counts, key=lambda place: (-counts[place], place))]
-
-
-def measure(
-    drawn: Faces, held_out: Faces, train: Faces, examiner: Sees, device: torch.device
-) -> Evaluation:
-    """Measure faces that were drawn for the words of held-out ones.
+def plan(model: Path | None, examiner: Path | None, detector: Path | None) -> Job:
+    """Find what an evaluation needs.
 
     Args:
-        drawn: N faces, as `draw_for` draws them.
-        held_out: N faces.
-        train: what the generator learned from.
-        examiner: in evaluation mode, on `device`.
+        model: as `painter.find_model` takes it.
+        examiner: its file; by default that of the generator's run.
+        detector: its file, if any.
+
+    Raises:
+        CheckpointError: the generator or the examiner is not there.
+        InputError: there is no such detector.
+    """
+    weights = find_model(model, faces=True)
+    return Job(weights, examiner or _beside(weights), Detector(detector) if detector else None)
+
+
+def _beside(weights: Path) -> Path:
+    """The examiner of a generator's run; those of single steps lie a folder below."""
+    for folder in weights.resolve().parents[:2]:
+        if (folder / EXAMINER_FILE).is_file():
+            return folder / EXAMINER_FILE
+    raise CheckpointError(weights, f"has no {EXAMINER_FILE} beside it", "name one: --examiner")
+
+
+def foresee(job: Job, data: Collected) -> Summary:
+    """What an evaluation would draw.
+
+    Raises:
+        CheckpointError: the examiner learned from faces that are held out here.
+    """
+    _check_split(job, data)
+    summary = Summary(STAGE, dry_run=True)
+    summary.counts["to do"] = len(data.held_out)
+    summary.figures = {"model": str(job.model), "examiner": str(job.examiner)}
+    return summary
+
+
+def _check_split(job: Job, data: Collected) -> None:
+    if read_header(job.examiner).recipe.get("faces") != data.train.fingerprint():
+        raise CheckpointError(
+            job.examiner,
+            "did not learn from the faces that are left to training here",
+            "read them as its run did (--held-out, --split-seed, the policies)",
+        )
+
+
+def evaluate(
+    job: Job, data: Collected, out: Path, seed: int, device: torch.device
+) -> tuple[Summary, Evaluation]:
+    """Draw, measure, and write the page and the figures.
+
+    Args:
+        job: of `plan`.
+        data: faces as the run read them.
+        out: gets `index.html` and `evaluation.json`.
+        seed: of the drawn faces.
         device: where to compute.
 
     Raises:
-        InputError: there are too few faces to compare.
+        CheckpointError: a file is broken, or the examiner learned from faces that are held out.
+        InputError: too few faces are held out.
+        OutputError: something cannot be written.
     """
-    if len(held_out) < _FEWEST or not len(train):
-        raise InputError("held-out faces", f"{len(held_out)} are too few", "hold out a larger part")
-    with progress("looking at faces", len(train) + 4 * len(held_out)) as advance:
-        ours, real = (_Seen(faces, examiner, device, advance) for faces in (drawn, held_out))
-        learned = _views(train, look(examiner, train.pictures, device, advance))
-    nearest, memorising = {}, {}
-    for name, faces in learned.items():
-        nearest[name], usual = (
-            measures.nearest(one.views[name], one.mirrored[name], faces) for one in (ours, real)
-        )
-        memorising[name] = measures.memorising(nearest[name].distances, usual.distances)
-    return Evaluation(
-        drawn,
-        _accuracy(ours.looks, drawn, train),
-        _accuracy(real.looks, held_out, train),
-        [
-            answers("examiner", "hair", ours.looks.hair, drawn, train),
-            answers("examiner", "eyes", ours.looks.eyes, drawn, train),
-        ],
-        _diversity(ours, real, both(drawn.hair, drawn.eyes)),
-        memorising,
-        nearest,
-        _distances(ours.looks, real.looks, _conditions(drawn)),
+    _check_split(job, data)
+    generator, header = load_face_generator(job.model)
+    sampler = Sampler(generator, device, seed)
+    drawn = replace(data.held_out, pictures=drawn_like(data.held_out, sampler))
+    examiner = load_examiner(job.examiner).to(device)
+    evaluation = measure(drawn, data.held_out, data.train, examiner, device)
+    faces = _show(sampler, data, job.detector)
+    summary = Summary(STAGE, figures={"model": str(job.model), "step": header.step})
+    if faces.found is not None:
+        summary.figures["faces that the detector finds, of 25"] = faces.found
+    given = {**summary.figures, "seed": seed}
+    text = json.dumps({**given, **evaluation.as_dict()}, indent=1, ensure_ascii=False)
+    write_atomic(out / FIGURES, f"{text}\n".encode())
+    title = f"Faces of {job.model}, step {header.step:,}"
+    write_evaluation(out / PAGE, title, evaluation, data.train, faces)
+    summary.counts[MADE] = len(drawn)
+    summary.figures |= {"page": str(out / PAGE), **_in_short(evaluation)}
+    return summary, evaluation
+
+
+def _show(sampler: Sampler, data: Collected, detector: Detector | None) -> Shown:
+    """The faces to look at: the grid, and all words."""
+    words = grid_words(data.train, _GRID)
+    faces = sampler.faces(words, _GRID)
+    arranged = table(sampler)
+    points = (point for row in arranged.rows for point in row)
+    return Shown(
+        words,
+        [list(faces[first : first + _GRID]) for first in range(0, len(faces), _GRID)],
+        lay_out(arranged, sampler.draw(points)),
+        detector.count(faces) if detector else None,
     )
 
 
-class _Seen:
-    """Faces as they are looked at, and mirrored."""
-
-    def __init__(
-        self, faces: Faces, examiner: Sees, device: torch.device, advance: Advance
-    ) -> None:
-        turned = replace(faces, pictures=faces.pictures[:, :, ::-1])
-        self.looks, mirrored = (
-            look(examiner, one.pictures, device, advance) for one in (faces, turned)
-        )
-        self.views, self.mirrored = _views(faces, self.looks), _views(turned, mirrored)
-
-
-def _views(faces: Faces, looks: Looks) -> dict[str, Features]:
-    return {FEATURES: looks.features, PIXELS: _thumbnails(faces.pictures)}
-
-
-def _thumbnails(pictures: Sequence[Picture] | Picture) -> Features:
-    """N×768, 0 to 1."""
-    small = [resize(np.ascontiguousarray(one), _SMALL, _SMALL) for one in pictures]
-    return np.stack(small).reshape(len(small), -1) / 255
-
-
-def _accuracy(looks: Looks, faces: Faces, train: Faces) -> dict[str, Accuracy]:
-    """Of each attribute, and of both together, where something is said of a face."""
-    triples = {
-        "hair": (looks.hair, faces.hair, train.hair),
-        "eyes": (looks.eyes, faces.eyes, train.eyes),
-        "both": (
-            both(looks.hair, looks.eyes),
-            both(faces.hair, faces.eyes),
-            both(train.hair, train.eyes),
-        ),
-    }
+def _in_short(evaluation: Evaluation) -> dict[str, str]:
+    """The figures that matter most, for the terminal."""
+    right = {f"{name} right": shown(one.right) for name, one in evaluation.accuracy.items()}
     return {
-        name: measures.accuracy(*triple)
-        for name, triple in triples.items()
-        if (triple[1] != UNSAID).any()
+        **right,
+        "joint distance": told(evaluation.distances[JOINT]["drawn"], 3),
+        "diversity": told(evaluation.diversity[FEATURES]),
+        "nearest training face": told(evaluation.memorising[FEATURES].ratio),
     }
-
-
-def _diversity(ours: _Seen, real: _Seen, words: measures.Places) -> dict[str, Interval | None]:
-    return {
-        name: measures.diversity(ours.views[name], words, real.views[name], words)
-        for name in ours.views
-    }
-
-
-def _conditions(faces: Faces) -> Features:
-    return conditions(torch.from_numpy(faces.hair), torch.from_numpy(faces.eyes)).double().numpy()
-
-
-def _distances(ours: Looks, real: Looks, words: Features) -> dict[str, dict[str, Interval]]:
-    """To the held-out faces; how far halves of those are from each other tells what is none."""
-    distance, joint = measures.distance, measures.joint_distance
-    one, other = slice(0, None, 2), slice(1, None, 2)
-    shuffled = np.random.default_rng(0).permutation(words[one])
-    half = real.all_features[other], words[other]
-    found = {
-        JOINT: {
-            "drawn": joint(ours.all_features, words, real.all_features, words),
-            "real": joint(real.all_features[one], words[one], *half),
-            "shuffled": joint(real.all_features[one], shuffled, *half),
-        }
-    }
-    for name, (drawn, theirs) in {
-        EXAMINER: (ours.features, real.features),
-        UNTRAINED: (ours.untrained, real.untrained),
-    }.items():
-        found[name] = {
-            "drawn": distance(drawn, theirs),
-            "real": distance(theirs[one], theirs[other]),
-        }
-    return found

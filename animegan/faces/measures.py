@@ -52,15 +52,15 @@ class Accuracy(NamedTuple):
     majority: float
 
 
-def accuracy(seen: Places, asked: Places, learned: Places) -> Accuracy:
+def accuracy(seen: Places, asked: Places, learned: Places | None = None) -> Accuracy:
     """How often what is seen is what was asked for.
 
     Args:
         seen: what a classifier says of N faces.
         asked: what they were drawn for; something is said of one at least.
-        learned: what is said of the training faces.
+        learned: what is said of the training faces; by default what was asked.
 
-    >>> found = accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), np.array([0, 0, 1]))
+    >>> found = accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]))
     >>> found.right.value, round(found.shuffled, 3), found.majority
     (0.75, 0.25, 0.5)
     """
@@ -71,7 +71,8 @@ def accuracy(seen: Places, asked: Places, learned: Places) -> Accuracy:
     of_seen, of_asked = (np.bincount(places, minlength=most) for places in (seen, asked))
     pairs = count * (count - 1)
     shuffled = (int(of_seen @ of_asked) - int(right.sum())) / pairs if pairs else float("nan")
-    commonest = np.bincount(learned[learned != UNSAID], minlength=1).argmax()
+    learned = asked if learned is None else learned[learned != UNSAID]
+    commonest = np.bincount(learned, minlength=1).argmax()
     return Accuracy(interval.mean(right), shuffled, float((asked == commonest).mean()))
 
 

@@ -4,8 +4,8 @@ Source: the assignment, whose faces got two marks of 1 to 5 from people: whether
 its text says, and whether it looks real.
 """
 
-from animegan.faces.rating.items import Item, gather
+from animegan.faces.rating.items import Item, draw, gather
 from animegan.faces.rating.marks import Marks, summarise
 from animegan.faces.rating.server import RatingServer, serve
 
-__all__ = ["Item", "Marks", "RatingServer", "gather", "serve", "summarise"]
+__all__ = ["Item", "Marks", "RatingServer", "draw", "gather", "serve", "summarise"]

@@ -15,6 +15,7 @@ from animegan.faces.rating.items import Item
 from animegan.measures import Interval, interval
 from animeprep.errors import InputError
 from animeprep.files import sha256, write_atomic
+from animeprep.folders import Summary
 
 Mark = Literal[1, 2, 3, 4, 5]
 #: What is marked.
@@ -98,6 +99,18 @@ class Marks:
             self._write(self._others(key))
             self._given.pop()
             return self._items[key]
+
+    def summary(self, *, dry_run: bool = False) -> Summary:
+        """How much this rater marked and left, and the mean marks of each source by all raters."""
+        left = len(self.left())
+        summary = Summary("faces rate", figures={"marks": str(self.path)}, dry_run=dry_run)
+        summary.counts["rated"] = len(self._items) - left
+        summary.counts["left"] = left
+        summary.figures |= {
+            source: {aspect: [round(value, 2) for value in mean] for aspect, mean in means.items()}
+            for source, means in summarise(read_rows(self.path)).items()
+        }
+        return summary
 
     def _done(self, rows: list[Row]) -> set[str]:
         return {row.item for row in rows if row.rater == self.rater}

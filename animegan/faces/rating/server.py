@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from animegan.faces.rating.items import Item
-from animegan.faces.rating.marks import Mark, Marks, read_rows, summarise
+from animegan.faces.rating.marks import Mark, Marks
 from animeprep.folders import Summary
 from animeprep.images import encode_png
 from animeprep.local_page import LocalHandler, LocalServer, Refusal
@@ -103,8 +102,7 @@ class _Handler(LocalHandler):
 
 def serve(
     items: Mapping[str, Item],
-    path: Path,
-    rater: str,
+    marks: Marks,
     *,
     port: int = 0,
     open_browser: bool = True,
@@ -114,8 +112,7 @@ def serve(
 
     Args:
         items: what to rate, by key.
-        path: the CSV file, which may hold marks of others and of earlier sittings.
-        rater: who marks.
+        marks: where marks go.
         port: 0 takes a free one.
         open_browser: open the page in the user's browser.
         ready: called with the page's address when it can be opened.
@@ -124,17 +121,9 @@ def serve(
         How much this rater marked and left, and the mean marks of each source by all raters.
 
     Raises:
-        InputError: the file is none of ours.
+        InputError: the file of marks was spoilt meanwhile.
         UsageError: the port cannot be had.
     """
-    with RatingServer(items, Marks(path, rater, items), port) as server:
+    with RatingServer(items, marks, port) as server:
         server.run(ready, open_browser=open_browser)
-        told = server.next()
-    summary = Summary("faces rate", figures={"marks": str(path)})
-    summary.counts["rated"] = told["done"]
-    summary.counts["left"] = told["total"] - told["done"]
-    summary.figures |= {
-        source: {aspect: [round(value, 2) for value in found] for aspect, found in means.items()}
-        for source, means in summarise(read_rows(path)).items()
-    }
-    return summary
+        return marks.summary()

@@ -5,6 +5,7 @@ import threading
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -238,7 +239,7 @@ def test_serving_ends_with_counts_and_means(items, path, monkeypatch):
 
     monkeypatch.setattr(RatingServer, "serve_forever", interrupted)
     urls: list[str] = []
-    summary = serve(items, path, "ann", open_browser=False, ready=urls.append)
+    summary = serve(items, marks, open_browser=False, ready=urls.append)
     assert urls[0].startswith("http://127.0.0.1:")
     assert summary.counts == {"rated": 1, "left": 5}
     assert summary.figures[one.source] == {"text": [3, 3, 3], "realism": [4, 4, 4]}
@@ -323,7 +324,7 @@ def test_marking_by_touch_and_going_on(visit, path):
 @pytest.mark.slow
 def test_the_page_cannot_learn_where_a_face_comes_from(visit, site):
     page = visit()
-    seen = []
+    seen: list[Any] = []
     page.on("response", seen.append)
     for number in range(6):
         page.keyboard.press("1")
