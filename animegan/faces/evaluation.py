@@ -4,7 +4,7 @@ What judges is the examiner, which no generator learns from, and a network that 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,8 @@ _SMALL = 16
 #: What distances are measured on.
 JOINT, EXAMINER, UNTRAINED = "joint", "examiner", "untrained"
 _FEWEST = 4
+#: How often the held-out faces are halved, by lot.
+_HALVINGS = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Evaluation:
         memorising: likewise, whether they are nearer to training faces than held-out ones are.
         nearest: likewise, the nearest training face of each.
         distances: `JOINT`, `EXAMINER`, `UNTRAINED` → `drawn`, `real` (one half of the held-out
-            faces to the other) and, where words count, `shuffled` (that half with others' words).
+            faces to the other, least, mean and largest of several halvings) and, where words count,
+            `shuffled` (that half with others' words).
     """
 
     drawn: Faces
@@ -211,24 +214,39 @@ def _conditions(faces: Faces) -> Features:
 
 
 def _distances(ours: Looks, real: Looks, words: Features) -> dict[str, dict[str, Interval]]:
-    """To the held-out faces; how far halves of those are from each other tells what is none."""
-    distance, joint = measures.distance, measures.joint_distance
-    one, other = slice(0, None, 2), slice(1, None, 2)
-    shuffled = np.random.default_rng(0).permutation(words[one])
-    half = real.all_features[other], words[other]
+    """To the held-out faces; what their own halves are from each other tells what is none."""
+    drawn, theirs = ours.all_features, real.all_features
+    rng = np.random.default_rng(0)
+    halves = [np.array_split(rng.permutation(len(words)), 2) for _ in range(_HALVINGS)]
     found = {
         JOINT: {
-            "drawn": joint(ours.all_features, words, real.all_features, words),
-            "real": joint(real.all_features[one], words[one], *half),
-            "shuffled": joint(real.all_features[one], shuffled, *half),
+            "drawn": measures.joint_distance(drawn, words, theirs, words),
+            "real": _mean(
+                measures.joint_distance(theirs[one], words[one], theirs[other], words[other])
+                for one, other in halves
+            ),
+            "shuffled": _mean(
+                measures.joint_distance(
+                    theirs[one], words[rng.permutation(one)], theirs[other], words[other]
+                )
+                for one, other in halves
+            ),
         }
     }
-    for name, (drawn, theirs) in {
+    for name, (faces, held_out) in {
         EXAMINER: (ours.features, real.features),
         UNTRAINED: (ours.untrained, real.untrained),
     }.items():
         found[name] = {
-            "drawn": distance(drawn, theirs),
-            "real": distance(theirs[one], theirs[other]),
+            "drawn": measures.distance(faces, held_out),
+            "real": _mean(
+                measures.distance(held_out[one], held_out[other]) for one, other in halves
+            ),
         }
     return found
+
+
+def _mean(found: Iterable[Interval]) -> Interval:
+    """The mean of values, and the least and the largest."""
+    values = [one.value for one in found]
+    return Interval(float(np.mean(values)), min(values), max(values))

@@ -37,8 +37,9 @@ _DISTANCES = (
     "Kernel distances to the held-out faces: near 0 is none. The joint one takes face and words "
     "together, so that it grows with faces that look wrong, are too much alike, or show another's "
     "words. The others see faces alone, by the examiner's features and by those of a network that "
-    "learned nothing, which favours nothing that a training could aim at. Beside them, what one "
-    "half of the held-out faces is from the other, and what it is when it has the words of others."
+    "learned nothing, which favours nothing that a training could aim at. Beside them, how far one "
+    "half of the held-out faces is from the other, and how far with the words of others: the mean, "
+    "least and largest of several halvings."
 )
 _COPIES = (
     "Diversity is how far apart faces of the same words are, over real faces of the same words: 1 "
@@ -97,8 +98,7 @@ def write_evaluation(
             "All words",
             "Hair from row to row, eyes from column to column, all of one noise: what else "
             "differs, the words have changed.",
-            figures=[Figure(faces.table, alt="A table of all colours of hair and eyes")],
-            size="large",
+            rows=[[Figure(faces.table, alt="A table of all colours of hair and eyes")]],
         ),
         Section(
             "The nearest training faces",
@@ -173,15 +173,16 @@ def _grid(faces: Shown) -> list[list[Figure]]:
 
 
 def _nearest(evaluation: Evaluation, train: Faces) -> Iterator[Section]:
-    """Drawn beside training faces, those nearest to one first."""
+    """Drawn beside training faces, those nearest to one first, each training face once."""
     words, learned = words_of(evaluation.drawn), words_of(train)
     for name, found in evaluation.nearest.items():
+        shown_with: dict[int, int] = {}
+        for place in found.distances.argsort(kind="stable").tolist():
+            shown_with.setdefault(int(found.places[place]), place)
         figures = []
-        for place in found.distances.argsort(kind="stable")[:_SHOWN]:
-            near = int(found.places[place])
-            drawn = evaluation.drawn.pictures[place]
+        for near, place in list(shown_with.items())[:_SHOWN]:
             figures += [
-                Figure(drawn, f"drawn: {words[place]}", chosen=True),
+                Figure(evaluation.drawn.pictures[place], f"drawn: {words[place]}", chosen=True),
                 Figure(train.pictures[near], f"{train.names[near]}: {learned[near]}"),
             ]
         yield Section(f"Nearest {_NAMES[name]}", figures=figures, size="small")

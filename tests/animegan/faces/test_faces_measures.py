@@ -66,6 +66,19 @@ def test_the_nearest_training_face_may_be_mirrored():
     assert found.places.tolist() == [0, 1]
 
 
+def test_the_nearest_is_the_same_in_any_number_of_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    faces, mirrored, train = (rng.normal(0, 1, (size, 3)) for size in (20, 20, 101))
+    whole = nearest(faces, mirrored, train)
+    plain = [min(np.linalg.norm(one - t) for t in train for one in pair)
+             for pair in zip(faces, mirrored, strict=True)]  # fmt: skip
+    assert whole.distances == pytest.approx(plain)
+    monkeypatch.setattr(measures, "_PART", 10)
+    parts = nearest(faces, mirrored, train)
+    assert parts.places.tolist() == whole.places.tolist()
+    assert parts.distances == pytest.approx(whole.distances)
+
+
 def test_copies_are_told_from_new_faces():
     rng = np.random.default_rng(0)
     train, held_out, fresh = (rng.normal(0, 1, (200, 5)) for _ in range(3))
