@@ -68,9 +68,7 @@ def cases(faces: Faces, rng: np.random.Generator) -> Iterator[tuple[str, Faces]]
         "blur 2": each(lambda face: np.asarray(cv2.GaussianBlur(face, (0, 0), 2)), pictures),
         "noise 10": clipped(pictures + rng.normal(0, 10, pictures.shape)),
         "noise 30": clipped(pictures + rng.normal(0, 30, pictures.shape)),
-        "gray": np.repeat(
-            each(lambda face: face.mean(2).astype(np.uint8), pictures)[..., None], 3, 3
-        ),
+        "gray": each(lambda face: np.repeat(to_gray(face)[..., None], 3, 2), pictures),
         "halves of two faces": np.concatenate((pictures[:, :32], pictures[order][:, 32:]), 1),
         "one face for each words": pictures[first],
         "one face": np.repeat(pictures[:1], len(faces), 0),

@@ -126,7 +126,7 @@ def evaluate(
     faces = _show(sampler, data, job.detector)
     summary = Summary(STAGE, figures={"model": str(job.model), "step": header.step})
     if faces.found is not None:
-        summary.figures["faces that the detector finds, of 25"] = faces.found
+        summary.figures["detected"] = faces.found
     given = {**summary.figures, "seed": seed}
     text = json.dumps({**given, **evaluation.as_dict()}, indent=1, ensure_ascii=False)
     write_atomic(out / FIGURES, f"{text}\n".encode())

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -251,20 +250,45 @@ def test_what_is_no_detector_is_told(at_run, capfd, content):
     assert "detector.onnx: " in capfd.readouterr().err
 
 
-def test_the_detector_counts_faces_that_it_finds(tmp_path, monkeypatch):
-    class Bright:
-        """Finds a face in whatever is bright; sees BGR at 320×320."""
+def _finds_what_is_bright(path):
+    """A detector with YuNet's outputs, whose every score is sigmoid(mean / 25)."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    make, floats = onnx.helper, onnx.TensorProto.FLOAT
+    constants = {"mean": np.full((1, 3, 1, 1), 1 / 75, np.float32), "flat": np.array([1, 1, 1])}
+    nodes = [
+        make.make_node("GlobalAveragePool", ["input"], ["colours"]),
+        make.make_node("Conv", ["colours", "mean"], ["level"]),
+        make.make_node("Sigmoid", ["level"], ["score"]),
+        make.make_node("Reshape", ["score", "flat"], ["scores"]),
+    ]
+    outputs = []
+    for kind, width in {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}.items():
+        for stride in (8, 16, 32):
+            name, places = f"{kind}_{stride}", (320 // stride) ** 2
+            constants[f"of {name}"] = np.full((1, places, width), width == 1, np.float32)
+            nodes.append(make.make_node("Mul", ["scores", f"of {name}"], [name]))
+            outputs.append(make.make_tensor_value_info(name, floats, [1, places, width]))
+    picture = make.make_tensor_value_info("input", floats, [1, 3, 320, 320])
+    stored = [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = make.make_graph(nodes, "bright", [picture], outputs, stored)
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8), path)
 
-        def detect(self, picture):
-            assert picture.shape == (320, 320, 3)
-            red = picture[..., 2].mean()
-            return 1, (np.ones((1, 15), np.float32) if red > 128 else None)
 
+def test_the_detector_counts_faces_that_it_finds(tmp_path):
     model = tmp_path / "model.onnx"
-    model.write_bytes(b"stands in")
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_given: Bright())
-    shades = [np.full((64, 64, 3), (shade, 0, 0), np.uint8) for shade in (0, 250, 200, 90, 255)]
+    _finds_what_is_bright(model)
+    shades = [np.full((64, 64, 3), shade, np.uint8) for shade in (0, 250, 200, 30, 255)]
     assert Detector(model).count(shades) == 3
+
+
+def test_the_page_tells_what_the_detector_found(at_run, capsys):
+    model = at_run / "bright.onnx"
+    _finds_what_is_bright(model)
+    command = ["faces", "evaluate", "mine", "--data", "set", "-o", "found", "--json"]
+    assert main([*command, "--detector", str(model)]) == 0
+    told = json.loads(capsys.readouterr().out)[-1]
+    assert told["detected"] == 20
+    assert "finds a face in 20 of the 20" in (at_run / "found" / "index.html").read_text()
 
 
 def test_the_verb_rate_begins_with_the_faces_of_all_sources(at_run, capsys, monkeypatch):
