@@ -31,6 +31,9 @@ _DEVICE = click.option(
 _MODEL = click.option(
     "--model", type=PATH, help="A run or a generator file; by default the newest run of faces."
 )
+_DATA = click.option(
+    "--data", type=PATH, required=True, help="The tagged faces of training: a folder or tar file."
+)
 
 
 @click.group()
@@ -188,3 +191,119 @@ def sample(
 def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
     """Those options that are a kind of settings' fields."""
     return {name: value for name, value in values.items() if name in kind.model_fields}
+
+
+@faces.command(epilog="Example: animeprep faces evaluate my_run --data faces.tar -o evaluation")
+@click.argument("model", type=PATH, required=False)
+@_DATA
+@click.option(
+    "-o", "--out", type=PATH, default="evaluation", show_default=True, help="The folder for it."
+)
+@click.option(
+    "--examiner", type=PATH, help="What judges; by default examiner.safetensors of the run."
+)
+@click.option(
+    "--detector", type=PATH, help="A face detector (.onnx, as YuNet) to count the grid's faces by."
+)
+@settings_options(SampleSettings, "seed")
+@settings_options(Reading)
+@_DEVICE
+@DRY_RUN
+@AS_JSON
+def evaluate(
+    model: Path | None,
+    data: Path,
+    out: Path,
+    examiner: Path | None,
+    detector: Path | None,
+    seed: int,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Measure a generator's faces beside held-out ones, and write a page of both.
+
+    MODEL is a run or a generator file, by default the newest run of faces. Faces are held out as
+    in training: say --held-out, --split-seed and the policies again where the run has others.
+    """
+    from animegan.device import pick_device
+    from animegan.faces import evaluate as evaluation
+    from animegan.faces.reading import read_faces
+
+    seed = make_settings(SampleSettings, given({"seed": seed})).seed
+    job = evaluation.plan(model, examiner, detector)
+    faces = read_faces(data, make_settings(Reading, values))
+    if dry_run:
+        summary = evaluation.foresee(job, faces)
+    else:
+        summary, found = evaluation.evaluate(job, faces, out, seed, pick_device(device))
+        if as_json:
+            summary.figures["measures"] = found.as_dict()
+    return tell([faces.summary, summary], as_json=as_json)
+
+
+@faces.command(epilog="Example: animeprep faces rate my_run other_run --data faces.tar")
+@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
+@_DATA
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default="ratings.csv",
+    show_default=True,
+    help="The file of marks; those of others in it are kept.",
+)
+@click.option("--rater", default="me", show_default=True, help="Who marks.")
+@click.option(
+    "--prompts",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many words are rated, with a face of each model and a real one for each.",
+)
+@settings_options(SampleSettings, "seed")
+@settings_options(Reading)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@_DEVICE
+@DRY_RUN
+@AS_JSON
+def rate(
+    models: tuple[Path, ...],
+    data: Path,
+    out: Path,
+    rater: str,
+    prompts: int,
+    seed: int,
+    port: int,
+    no_browser: bool,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Let people mark faces, without telling where one comes from, on a page of this computer.
+
+    Each MODEL's faces and real held-out ones of the same words come in random order; each gets
+    two marks of 1 to 5: does it show its words, does it look real? Who runs this again goes on
+    where the marks end. Faces are held out as for `faces evaluate`.
+    """
+    from animegan.device import pick_device
+    from animegan.faces import rating
+    from animegan.faces.reading import read_faces
+
+    seed = make_settings(SampleSettings, given({"seed": seed})).seed
+    faces = read_faces(data, make_settings(Reading, values))
+    items = rating.draw(models, faces.held_out, prompts, seed, pick_device(device))
+    marks = rating.Marks(out, rater, items)
+    if dry_run:
+        return tell([marks.summary(dry_run=True)], as_json=as_json)
+    done = rating.serve(
+        items,
+        marks,
+        port=port,
+        open_browser=not no_browser,
+        ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)", err=as_json),
+    )
+    return tell([done], as_json=as_json)

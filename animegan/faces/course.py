@@ -1,18 +1,17 @@
 """Drawing faces for words, as something to learn."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from animegan.course import Course, Exhibit, Look, Standing
 from animegan.faces.batches import FaceBatch, FaceBatches
 from animegan.faces.collection import Faces
+from animegan.faces.evaluation import drawn_like, grid_words
 from animegan.faces.examiner import Examiner
 from animegan.faces.looks import look
 from animegan.faces.measures import accuracy, both, diversity, joint_distance
@@ -107,7 +106,7 @@ class FaceExhibit(Exhibit):
         held_out = lessons.held_out
         said = np.flatnonzero((held_out.hair != UNSAID) & (held_out.eyes != UNSAID))[:_MEASURED]
         self._real = held_out.take(said)
-        self._grid = grid_words(lessons.train)
+        self._grid = grid_words(lessons.train, _GRID)
         self._seen = (
             look(self._examiner, self._real.pictures, trainer.device) if said.size else None
         )
@@ -143,7 +142,10 @@ class FaceExhibit(Exhibit):
         points = [sampler.point(word, number, noise_of=Words())
                   for number in range(_GRID) for word in self._grid]  # fmt: skip
         faces = list(sampler.draw(points))
-        rows = [faces[first : first + len(self._grid)] for first in range(0, len(faces), _GRID)]
+        rows = [
+            faces[first : first + len(self._grid)]
+            for first in range(0, len(faces), len(self._grid))
+        ]
         return sheet(rows, [str(word) for word in self._grid], _SIDE)
 
     def choose(self, lines: Sequence[Line]) -> Choice:
@@ -176,27 +178,6 @@ class FaceExhibit(Exhibit):
             if measures[name][0] < _HEEDED * chance / len(self._real):
                 found.append(f"the colour of {name} does not follow the words: raise --{name}")
         return found
-
-
-def drawn_like(faces: Faces, sampler: Sampler) -> NDArray[np.uint8]:
-    """A face for the words of each of some faces, uint8 RGB N×64×64×3; no two of the same noise."""
-    drawn: Counter[Words] = Counter()
-    points = []
-    for hair, eyes in zip(faces.hair, faces.eyes, strict=True):
-        words = Words.of(hair, eyes)
-        points.append(sampler.point(words, drawn[words]))
-        drawn[words] += 1
-    return np.stack(list(sampler.draw(points)))
-
-
-def grid_words(faces: Faces) -> list[Words]:
-    """Five words whose colours are there most often, hair and eyes in turned order."""
-    common = {
-        attribute: sorted(counts, key=lambda colour: -counts[colour])[:_GRID]
-        for attribute, counts in faces.balance().items()
-    }
-    turned = common["eyes"][2:] + common["eyes"][:2]
-    return [Words(*pair) for pair in zip(common["hair"], turned, strict=True)]
 
 
 def _conditions(faces: Faces) -> Tensor:

@@ -10,8 +10,10 @@ from torch import Tensor
 from animegan.faces.measures import Features, Places
 from animegan.faces.untrained import Untrained
 from animegan.tensors import to_batch
+from animeprep.progress import Advance
 
 _BATCH = 100
+_CPU = torch.device("cpu")
 
 
 class Sees(Protocol):
@@ -52,15 +54,20 @@ class Looks(NamedTuple):
 
 
 @torch.inference_mode()
-def look(examiner: Sees, pictures: NDArray[np.uint8], device: torch.device | None = None) -> Looks:
+def look(
+    examiner: Sees,
+    pictures: NDArray[np.uint8],
+    device: torch.device = _CPU,
+    advance: Advance = lambda *_note, **_by: None,
+) -> Looks:
     """Look at faces.
 
     Args:
         examiner: in evaluation mode, on `device`.
         pictures: uint8 RGB N×64×64×3, at least one.
-        device: where to compute; the CPU if not said.
+        device: where to compute.
+        advance: is told how many have been looked at.
     """
-    device = device or torch.device("cpu")
     untrained = Untrained().to(device)
     parts: list[tuple[Tensor, ...]] = []
     for some in torch.from_numpy(np.ascontiguousarray(pictures)).split(_BATCH):
@@ -68,5 +75,6 @@ def look(examiner: Sees, pictures: NDArray[np.uint8], device: torch.device | Non
         hair, eyes = examiner(faces)
         found = hair.argmax(1), eyes.argmax(1), examiner.features(faces), untrained.features(faces)
         parts.append(tuple(one.cpu() for one in found))
+        advance(by=len(faces))
     hair, eyes, features, plain = (torch.cat(part) for part in zip(*parts, strict=True))
     return Looks(hair.numpy(), eyes.numpy(), features.double().numpy(), plain.double().numpy())

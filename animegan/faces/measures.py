@@ -33,6 +33,8 @@ _BOUND = 4.0
 #: Deviations below this share of the mean one count as that: a feature that is hardly ever there.
 _LEAST = 1e-3
 _TINY = 1e-12
+#: Training faces that are compared at once.
+_PART = 4096
 #: Percentiles of the held-out faces' distances that drawn faces are counted below.
 PERCENTILES = (1, 5)
 
@@ -44,7 +46,7 @@ class Accuracy(NamedTuple):
         right: the share, 0 to 1, over the faces of which something was asked.
         shuffled: the same with each face against the words of another one, in the mean over all
             pairs of two: what faces reach that do not heed their words. NaN for a single face.
-        majority: what the one answer reaches that is asked for most often.
+        majority: what the one answer reaches that is said most often of training faces.
     """
 
     right: Interval
@@ -52,12 +54,13 @@ class Accuracy(NamedTuple):
     majority: float
 
 
-def accuracy(seen: Places, asked: Places) -> Accuracy:
+def accuracy(seen: Places, asked: Places, learned: Places | None = None) -> Accuracy:
     """How often what is seen is what was asked for.
 
     Args:
         seen: what a classifier says of N faces.
         asked: what they were drawn for; something is said of one at least.
+        learned: what is said of the training faces; by default what was asked.
 
     >>> found = accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]))
     >>> found.right.value, round(found.shuffled, 3), found.majority
@@ -70,24 +73,15 @@ def accuracy(seen: Places, asked: Places) -> Accuracy:
     of_seen, of_asked = (np.bincount(places, minlength=most) for places in (seen, asked))
     pairs = count * (count - 1)
     shuffled = (int(of_seen @ of_asked) - int(right.sum())) / pairs if pairs else float("nan")
-    return Accuracy(interval.mean(right), shuffled, int(of_asked.max()) / count)
+    learned = asked if learned is None else learned[learned != UNSAID]
+    commonest = np.bincount(learned, minlength=1).argmax()
+    return Accuracy(interval.mean(right), shuffled, float((asked == commonest).mean()))
 
 
 def both(hair: Places, eyes: Places) -> Places:
     """One place for both colours; `UNSAID` where nothing is said of one of them."""
     said = (hair != UNSAID) & (eyes != UNSAID)
     return np.where(said, hair * len(EYES) + eyes, UNSAID)
-
-
-def confusion(seen: Places, asked: Places, colours: int) -> NDArray[np.int64]:
-    """How often each colour is seen where each was asked for: asked × seen, C×C.
-
-    >>> confusion(np.array([0, 1, 1]), np.array([0, 0, -1]), 2).tolist()
-    [[1, 1], [0, 0]]
-    """
-    said = asked != UNSAID
-    counts = np.bincount(asked[said] * colours + seen[said], minlength=colours**2)
-    return counts.reshape(colours, colours)
 
 
 def diversity(
@@ -150,9 +144,15 @@ def nearest(faces: Features, mirrored: Features, train: Features) -> Nearest:
         mirrored: the same faces, mirrored; N×D.
         train: M×D.
     """
-    squares = np.minimum(_squares(faces, train), _squares(mirrored, train))
-    places = squares.argmin(1)
-    return Nearest(np.sqrt(squares[np.arange(len(faces)), places]), places)
+    rows = np.arange(len(faces))
+    least, places = np.full(len(faces), np.inf), np.zeros(len(faces), np.int64)
+    for first in range(0, len(train), _PART):
+        part = train[first : first + _PART]
+        squares = np.minimum(_squares(faces, part), _squares(mirrored, part))
+        here = squares.argmin(1)
+        nearer = squares[rows, here] < least
+        least[nearer], places[nearer] = squares[rows, here][nearer], first + here[nearer]
+    return Nearest(np.sqrt(least), places)
 
 
 class Memorising(NamedTuple):

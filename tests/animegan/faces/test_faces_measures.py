@@ -15,30 +15,27 @@ def test_right_answers_are_counted_and_those_for_others_words_beside():
     rng = np.random.default_rng(0)
     asked, seen = rng.integers(0, 5, 60), rng.integers(0, 7, 60)
     seen[::2] = asked[::2]
-    found = accuracy(seen, asked)
+    found = accuracy(seen, asked, np.array([UNSAID, UNSAID, UNSAID, 2, 4, 2]))
     assert found.right.value == np.mean(seen == asked)
     assert found.right.low < found.right.value < found.right.high
     pairs = [seen[i] == asked[j] for i in range(60) for j in range(60) if i != j]
     assert found.shuffled == pytest.approx(np.mean(pairs))
-    assert found.majority == np.bincount(asked).max() / 60
+    assert found.majority == np.mean(asked == 2)
 
 
 def test_faces_of_which_nothing_is_asked_are_not_counted():
     asked = np.array([3, UNSAID, 1])
-    assert accuracy(np.array([3, 0, 2]), asked) == accuracy(np.array([3, 2]), asked[[0, 2]])
+    assert accuracy(np.array([3, 0, 2]), asked, asked) == accuracy(
+        np.array([3, 2]), asked[[0, 2]], asked
+    )
     hair, eyes = np.array([2, UNSAID, 2]), np.array([3, 1, UNSAID])
     assert both(hair, eyes).tolist() == [2 * len(EYES) + 3, UNSAID, UNSAID]
 
 
 def test_a_single_face_has_no_other_to_be_compared_with():
-    found = accuracy(np.array([1]), np.array([1]))
+    found = accuracy(np.array([1]), np.array([1]), np.array([1]))
     assert (found.right.value, found.majority) == (1, 1)
     assert np.isnan(found.shuffled)
-
-
-def test_the_confusion_is_asked_by_seen():
-    counts = measures.confusion(np.array([2, 2, 0]), np.array([1, 1, 0]), 3)
-    assert counts.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 0]]
 
 
 def test_faces_at_half_the_distances_are_half_as_various():
@@ -67,6 +64,19 @@ def test_the_nearest_training_face_may_be_mirrored():
     found = nearest(faces, mirrored, train)
     assert found.distances == pytest.approx([1, 1])
     assert found.places.tolist() == [0, 1]
+
+
+def test_the_nearest_is_the_same_in_any_number_of_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    faces, mirrored, train = (rng.normal(0, 1, (size, 3)) for size in (20, 20, 101))
+    whole = nearest(faces, mirrored, train)
+    plain = [min(np.linalg.norm(one - t) for t in train for one in pair)
+             for pair in zip(faces, mirrored, strict=True)]  # fmt: skip
+    assert whole.distances == pytest.approx(plain)
+    monkeypatch.setattr(measures, "_PART", 10)
+    parts = nearest(faces, mirrored, train)
+    assert parts.places.tolist() == whole.places.tolist()
+    assert parts.distances == pytest.approx(whole.distances)
 
 
 def test_copies_are_told_from_new_faces():
