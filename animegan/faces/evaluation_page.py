@@ -45,8 +45,8 @@ _COPIES = (
     "Diversity is how far apart faces of the same words are, over real faces of the same words: 1 "
     "is as various, 0 one picture. Distances to the nearest training face, mirrored or not, are "
     "over those of held-out faces in the median: near 0 are copies; blurred faces are somewhat "
-    "near to many. Of new real faces, 1 % and 5 % would be nearer than the percentiles, which are "
-    "those of held-out faces."
+    "near to many. The last columns count drawn faces that are nearer to one than the nearest 1 % and "
+    "5 % of held-out faces are: of new real faces, as many would be."
 )
 _NAMES = {
     JOINT: "joint: faces with their words",
@@ -120,11 +120,15 @@ def _following(evaluation: Evaluation) -> Table:
     head = ("shown rightly", "drawn faces", "against others' words", "always the commonest",
             "held-out faces")  # fmt: skip
     rows = [
-        (name, shown(found.right), f"{found.shuffled:.1%}", f"{found.majority:.1%}",
+        (name, shown(found.right), _percent(found.shuffled), _percent(found.majority),
          shown(evaluation.ceiling[name].right))
         for name, found in evaluation.accuracy.items()
     ]  # fmt: skip
     return Table(head, rows)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _distances(evaluation: Evaluation) -> Table:
@@ -137,7 +141,7 @@ def _distances(evaluation: Evaluation) -> Table:
 
 
 def _copies(evaluation: Evaluation) -> Table:
-    below = [f"nearer than the {percent}. percentile" for percent in PERCENTILES]
+    below = [f"nearer than held-out faces' nearest {percent} %" for percent in PERCENTILES]
     head = ("", "diversity", "distance to the nearest", *below)
     rows = [
         (_NAMES[name], told(evaluation.diversity[name]), told(found.ratio),
