@@ -47,8 +47,8 @@ def test_both_answer_about_one_face():
 
 def test_it_learns_drawn_faces():
     """One in four is chance."""
-    schedule = Schedule(passes=12, batch=32, rate=3e-3, decay=0.1)
-    network = train_classifier(drawn_faces(192, hair=FEW), "hair", schedule=schedule)
+    schedule = Schedule(passes=6, batch=16, rate=2e-3, decay=0.1)
+    network = train_classifier(drawn_faces(96, hair=FEW), "hair", schedule=schedule)
     unseen = drawn_faces(64, seed=1, hair=FEW)
     given = network(to_batch(torch.from_numpy(unseen.pictures), CPU)).argmax(1).numpy()
     assert not network.training

@@ -20,8 +20,8 @@ FEW = ("red", "blue", "green")
 
 @pytest.fixture(scope="module")
 def taught():
-    schedule = Schedule(passes=6, batch=16, rate=6e-3, decay=0.05)
-    return train_examiner(drawn_faces(96, hair=FEW, eyes=FEW), schedule=schedule)
+    schedule = Schedule(passes=5, batch=16, rate=6e-3, decay=0.05)
+    return train_examiner(drawn_faces(64, hair=FEW, eyes=FEW), schedule=schedule)
 
 
 @pytest.fixture(scope="module")
