@@ -45,8 +45,8 @@ _COPIES = (
     "Diversity is how far apart faces of the same words are, over real faces of the same words: 1 "
     "is as various, 0 one picture. Distances to the nearest training face, mirrored or not, are "
     "over those of held-out faces in the median: near 0 are copies; blurred faces are somewhat "
-    "near to many. The last columns count drawn faces that are nearer to one than the nearest 1 % and "
-    "5 % of held-out faces are: of new real faces, as many would be."
+    "near to many. The last columns are the drawn faces that are nearer to one than the nearest "
+    "1 % and 5 % of held-out faces are: of new real faces, as many would be."
 )
 _NAMES = {
     JOINT: "joint: faces with their words",
