@@ -18,7 +18,8 @@ from animegan.faces.measures import accuracy, both, diversity, joint_distance
 from animegan.faces.run_page import write_face_page
 from animegan.faces.sampling import Sampler
 from animegan.faces.trainer import FaceTrainer
-from animegan.faces.words import EYES, HAIR, UNSAID, Words, conditions
+from animegan.faces.verdict import alarms, choose
+from animegan.faces.words import UNSAID, Words, conditions
 from animegan.learner import Terms
 from animegan.measures.interval import Interval
 from animegan.plan import Plan
@@ -33,9 +34,6 @@ from animeprep.page import Section
 _MEASURED = 500
 #: Words and faces of each on a sheet, and the side of one, pixels.
 _GRID, _SIDE = 5, 96
-#: Faces of the same words are alike below this diversity; words are not heeded above this share of
-#: what shuffled words reach.
-_ALIKE, _HEEDED, _PATIENCE = 0.5, 2.0, 5
 
 
 @dataclass(frozen=True)
@@ -149,35 +147,14 @@ class FaceExhibit(Exhibit):
         return sheet(rows, [str(word) for word in self._grid], _SIDE)
 
     def choose(self, lines: Sequence[Line]) -> Choice:
-        """The step whose faces with their words are nearest to real faces with theirs."""
-        measured = [line for line in lines if "distance" in line["measures"]]
-        if not measured:
-            return Choice(lines[-1]["step"], "the last one: there are no held-out faces to measure")
-        best = min(measured, key=lambda line: (line["measures"]["distance"][0], line["step"]))
-        values = {name: value[0] for name, value in best["measures"].items()}
-        return Choice(
-            best["step"],
-            f"least joint distance to real faces with their words, {values['distance']:.3g}, of "
-            f"{len(measured)} checkpoints; hair {values['hair']:.0%} and eyes {values['eyes']:.0%} "
-            "right",
-        )
+        """By the joint distance: `verdict.choose`."""
+        return choose(lines)
 
     def alarms(self, lines: Sequence[Line]) -> list[str]:
-        """Faces are alike, or do not heed their words."""
-        measures = lines[-1]["measures"]
-        found: list[str] = []
-        if len(lines) < _PATIENCE or not measures:
-            return found
-        if measures.get("diversity", (1.0,))[0] < _ALIKE:
-            found.append(
-                "faces of the same words are alike: lower --batch or the learning rates, and train "
-                "on"
-            )
-        for name, colours in (("hair", HAIR), ("eyes", EYES)):
-            chance = np.bincount(self._real.places(name), minlength=len(colours)).max()
-            if measures[name][0] < _HEEDED * chance / len(self._real):
-                found.append(f"the colour of {name} does not follow the words: raise --{name}")
-        return found
+        """As `verdict.alarms` tells."""
+        counts = {name: np.bincount(self._real.places(name)) for name in ("hair", "eyes")}
+        shares = {name: some.max() / some.sum() for name, some in counts.items() if some.size}
+        return alarms(lines, shares)
 
 
 def _conditions(faces: Faces) -> Tensor:
