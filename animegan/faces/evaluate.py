@@ -34,8 +34,8 @@ STAGE = "faces evaluate"
 PAGE, FIGURES = "index.html", "evaluation.json"
 #: Rows of the assignment's grid, and faces in each.
 _GRID = 5
-#: Held-out faces that are measured against, at most.
-_MOST = 1000
+#: Held-out faces that are measured against, at least and at most.
+_FEWEST, _MOST = 4, 1000
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,25 @@ def foresee(job: Job, data: Collected) -> Summary:
     """What an evaluation would draw.
 
     Raises:
-        CheckpointError: the examiner learned from faces that are held out here.
+        CheckpointError: the examiner learned from faces that are held out here, or hardly any are.
     """
-    _check_split(job, data)
+    _check(job, data)
     summary = Summary(STAGE, dry_run=True)
     summary.counts["to do"] = min(_MOST, len(data.held_out))
     summary.figures = {"model": str(job.model), "examiner": str(job.examiner)}
     return summary
 
 
-def _check_split(job: Job, data: Collected) -> None:
+def _check(job: Job, data: Collected) -> None:
     if read_header(job.examiner).recipe.get("faces") != data.train.fingerprint():
         raise CheckpointError(
             job.examiner,
             "did not learn from the faces that are left to training here",
             "read them as its run did (--held-out, --split-seed, the policies)",
         )
+    if len(data.held_out) < _FEWEST:
+        told = f"{len(data.held_out)} held-out faces are too few to measure with"
+        raise CheckpointError(job.model, told, "train with a larger --held-out")
 
 
 def evaluate(
@@ -112,11 +115,11 @@ def evaluate(
         device: where to compute.
 
     Raises:
-        CheckpointError: a file is broken, or the examiner learned from faces that are held out.
-        InputError: too few faces are held out.
+        CheckpointError: a file is broken, the examiner learned from faces that are held out, or
+            hardly any are.
         OutputError: something cannot be written.
     """
-    _check_split(job, data)
+    _check(job, data)
     generator, header = load_face_generator(job.model)
     sampler = Sampler(generator, device, seed)
     order = np.random.default_rng(0).permutation(len(data.held_out))[:_MOST]

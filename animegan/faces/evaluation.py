@@ -21,7 +21,6 @@ from animegan.faces.sampling import Point, Sampler
 from animegan.faces.words import EYES, HAIR, UNSAID, Words, conditions
 from animegan.measures import Interval
 from animeprep.boxes import Picture
-from animeprep.errors import InputError
 from animeprep.images import resize
 from animeprep.progress import Advance, progress
 
@@ -30,7 +29,6 @@ FEATURES, PIXELS = "features", "pixels"
 _SMALL = 16
 #: What distances are measured on.
 JOINT, EXAMINER, UNTRAINED = "joint", "examiner", "untrained"
-_FEWEST = 4
 #: How often the held-out faces are halved, by lot.
 _HALVINGS = 10
 
@@ -130,16 +128,11 @@ def measure(
 
     Args:
         drawn: N faces, as `drawn_like` draws them.
-        held_out: N faces.
+        held_out: N faces, at least 2.
         train: what the generator learned from.
         examiner: in evaluation mode, on `device`.
         device: where to compute.
-
-    Raises:
-        InputError: there are too few faces to compare.
     """
-    if len(held_out) < _FEWEST or not len(train):
-        raise InputError("held-out faces", f"{len(held_out)} are too few", "hold out a larger part")
     with progress("looking at faces", len(train) + 4 * len(held_out)) as advance:
         ours, real = (_Seen(faces, examiner, device, advance) for faces in (drawn, held_out))
         learned = _views(train, look(examiner, train.pictures, device, advance))

@@ -12,8 +12,9 @@ from animegan.faces.collection import Faces
 from animegan.faces.evaluation import drawn_like, words_of
 from animegan.faces.model import load_face_generator
 from animegan.faces.sampling import Sampler
-from animegan.faces.words import Words
+from animegan.faces.words import UNSAID, Words
 from animeprep.boxes import Picture
+from animeprep.errors import UsageError
 from animeprep.files import sha256
 
 #: The source of held-out faces.
@@ -67,9 +68,12 @@ def draw(
 
     Raises:
         CheckpointError: a model is missing or broken.
+        UsageError: there are no held-out faces with words.
     """
-    order = np.random.default_rng(seed).permutation(len(held_out))
-    real = held_out.take(order[:prompts])
+    said = np.flatnonzero((held_out.hair != UNSAID) | (held_out.eyes != UNSAID))
+    if not said.size:
+        raise UsageError("no face is held out, so there is nothing to rate: raise --held-out")
+    real = held_out.take(np.random.default_rng(seed).permutation(said)[:prompts])
     sources = {REAL: real.pictures}
     for model in models:
         generator, header = load_face_generator(model)

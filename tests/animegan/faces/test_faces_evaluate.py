@@ -23,7 +23,6 @@ from animegan.faces.settings import Reading
 from animegan.faces.teachers import EXAMINER_FILE
 from animegan.faces.words import EYES, HAIR, UNSAID, Words
 from animeprep.__main__ import main
-from animeprep.errors import InputError
 from tests.animegan.faces.drawing import drawn_face, drawn_faces, files_of, words_csv
 
 CPU = torch.device("cpu")
@@ -117,12 +116,6 @@ def test_what_is_not_said_is_not_measured(faces):
     assert found.accuracy.keys() == {"hair"}
     assert found.diversity == {"features": None, "pixels": None}
     json.dumps(found.as_dict(), allow_nan=False)
-
-
-def test_too_few_faces_are_refused(faces):
-    few = faces.held_out.take(np.arange(3))
-    with pytest.raises(InputError, match="3 are too few; hold out"):
-        measure(few, few, faces.train, _Answers(), CPU)
 
 
 def test_a_face_for_the_words_of_each_and_no_two_of_one_noise():
@@ -219,6 +212,18 @@ def test_faces_that_were_learned_from_are_no_held_out_ones(at_run, capsys):
         assert "examiner.safetensors: did not learn from the faces that are left" in error
         assert "--split-seed" in error
     assert not (at_run / "evaluation").exists()
+
+
+def test_without_held_out_faces_nothing_is_measured_or_rated(at_run, capsys):
+    every = read_faces(at_run / "set", Reading(held_out=0)).train
+    examiner = at_run / "all.safetensors"
+    header = Header("examiner", "faces", 1, {"faces": every.fingerprint()})
+    checkpoint.write(examiner, new(Examiner, 0, CPU).state_dict(), header)
+    command = ["mine", "--data", "set", "--held-out", "0"]
+    assert main(["faces", "evaluate", *command, "--examiner", str(examiner)]) == 1
+    assert "0 held-out faces are too few" in capsys.readouterr().err
+    assert main(["faces", "rate", *command]) == 2
+    assert "nothing to rate: raise --held-out" in capsys.readouterr().err
 
 
 def test_an_examiner_is_found_or_named(at_run, capsys):
