@@ -107,12 +107,12 @@ class FaceRecipe(Settings):
         return self
 
 
-#: What each recipe has other than the report's. `quick` is for processors without a GPU: a
-#: quarter of the channels is a sixteenth of the work, and it learns at four times the rate.
+#: What each recipe has other than the report's. `quick` is for processors without a GPU: a quarter
+#: of the channels is a sixteenth of the work. What it makes up for is in docs/faces.md.
 METHODS: dict[Method, dict[str, Any]] = {
     "report": {},
-    "quick": {"start": 256, "filters": 32, "norm": "batch", "ema": 0.995,
-              "hair": 0.3, "eyes": 0.3, "generator_lr": 4e-4, "critic_lr": 4e-4, "fading": 0.3,
+    "quick": {"start": 256, "filters": 32, "norm": "batch", "ema": 0.995, "fake": 2,
+              "hair": 0.3, "eyes": 0.3, "generator_lr": 2e-4, "critic_lr": 4e-4, "fading": 0.3,
               "epochs": 40},
     "tiny": {"noise": 16, "start": 64, "filters": 16, "norm": "batch", "ema": 0.98,
              "generator_lr": 1e-3, "critic_lr": 1e-3, "epochs": 20},
