@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from typing import NamedTuple
 
 import pytest
@@ -152,6 +154,17 @@ def test_tags_alone_are_no_set(train, tmp_path):
     done = train(folder)
     assert done.code == 1
     assert "no face is left (tags without picture 3)" in done.err
+
+
+def test_learning_faces_needs_no_film_libraries(source):
+    code = (
+        "import sys; sys.modules.update(av=None, ffmpeg=None)\n"
+        "import animegan.faces.train\n"
+        "from animeprep.__main__ import main\n"
+        f"raise SystemExit(main(['faces', 'train', {str(source)!r}, '--dry-run']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
