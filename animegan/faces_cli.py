@@ -32,7 +32,7 @@ _MODEL = click.option(
     "--model", type=PATH, help="A run or a generator file; by default the newest run of faces."
 )
 _DATA = click.option(
-    "--data", type=PATH, required=True, help="The tagged faces of training: a folder or tar file."
+    "--data", type=PATH, help="The tagged faces of training; by default where the run found them."
 )
 
 
@@ -86,6 +86,7 @@ def train(
     runs/NAME; running the same command again goes on where the run stands.
     """
     from animegan.device import pick_device
+    from animegan.faces.origin import Origin, remember
     from animegan.faces.reading import read_faces
     from animegan.faces.train import Wish, plan_faces, train_faces
     from animegan.run import run_folder
@@ -108,6 +109,7 @@ def train(
         summary.counts["steps to make"] = length.total
         summary.figures = {"run": str(run), "recipe": recipe.model_dump(mode="json")}
     else:
+        remember(run, Origin(source=source.resolve(), reading=reading))
         outcome = train_faces(collected, recipe, run, pick_device(device), wish, echo)
         summary = outcome.summary("faces train", run)
     return tell([collected.summary, summary], as_json=as_json)
@@ -188,12 +190,7 @@ def sample(
     return tell([summary], as_json=as_json)
 
 
-def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
-    """Those options that are a kind of settings' fields."""
-    return {name: value for name, value in values.items() if name in kind.model_fields}
-
-
-@faces.command(epilog="Example: animeprep faces evaluate my_run --data faces.tar -o evaluation")
+@faces.command(epilog="Example: animeprep faces evaluate my_run -o evaluation")
 @click.argument("model", type=PATH, required=False)
 @_DATA
 @click.option(
@@ -212,7 +209,7 @@ def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
 @AS_JSON
 def evaluate(
     model: Path | None,
-    data: Path,
+    data: Path | None,
     out: Path,
     examiner: Path | None,
     detector: Path | None,
@@ -224,16 +221,17 @@ def evaluate(
 ) -> int:
     """Measure a generator's faces beside held-out ones, and write a page of both.
 
-    MODEL is a run or a generator file, by default the newest run of faces. Faces are held out as
-    in training: say --held-out, --split-seed and the policies again where the run has others.
+    MODEL is a run or a generator file, by default the newest run of faces. Faces are read and held
+    out as in training.
     """
     from animegan.device import pick_device
     from animegan.faces import evaluate as evaluation
-    from animegan.faces.reading import read_faces
+    from animegan.faces.origin import read_again
 
     seed = make_settings(SampleSettings, given({"seed": seed})).seed
     job = evaluation.plan(model, examiner, detector)
-    faces = read_faces(data, make_settings(Reading, values))
+    make_settings(Reading, values)  # names the option that is wrong
+    faces = read_again(job.model, data, given(values))
     if dry_run:
         summary = evaluation.foresee(job, faces)
     else:
@@ -243,7 +241,7 @@ def evaluate(
     return tell([faces.summary, summary], as_json=as_json)
 
 
-@faces.command(epilog="Example: animeprep faces rate my_run other_run --data faces.tar")
+@faces.command(epilog="Example: animeprep faces rate my_run other_run")
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @_DATA
 @click.option(
@@ -271,7 +269,7 @@ def evaluate(
 @AS_JSON
 def rate(
     models: tuple[Path, ...],
-    data: Path,
+    data: Path | None,
     out: Path,
     rater: str,
     prompts: int,
@@ -287,14 +285,16 @@ def rate(
 
     Each MODEL's faces and real held-out ones of the same words come in random order; each gets
     two marks of 1 to 5: does it show its words, does it look real? Who runs this again goes on
-    where the marks end. Faces are held out as for `faces evaluate`.
+    where the marks end. Faces are read and held out as the first MODEL did.
     """
     from animegan.device import pick_device
     from animegan.faces import rating
-    from animegan.faces.reading import read_faces
+    from animegan.faces.origin import read_again
+    from animegan.painter import find_model
 
     seed = make_settings(SampleSettings, given({"seed": seed})).seed
-    faces = read_faces(data, make_settings(Reading, values))
+    make_settings(Reading, values)  # names the option that is wrong
+    faces = read_again(find_model(models[0], faces=True), data, given(values))
     items = rating.draw(models, faces.held_out, prompts, seed, pick_device(device))
     marks = rating.Marks(out, rater, items)
     if dry_run:
@@ -307,3 +307,8 @@ def rate(
         ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)", err=as_json),
     )
     return tell([done], as_json=as_json)
+
+
+def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
+    """Those options that are a kind of settings' fields."""
+    return {name: value for name, value in values.items() if name in kind.model_fields}
