@@ -75,9 +75,10 @@ def _row_labels(texts: Sequence[str], height: int) -> list[Picture]:
 
 def _label(text: str, width: int) -> Picture:
     """The strip above a column: black letters on white, cut off where even small ones are long."""
-    length = ImageFont.load_default(_LARGEST).getlength(text) or 1
-    size = min(_LARGEST, max(_SMALLEST, int(_LARGEST * width / length)))
+    sizes = range(_LARGEST, _SMALLEST - 1, -1)
+    fonts = (ImageFont.load_default(size) for size in sizes)
+    small = ImageFont.load_default(_SMALLEST)
+    font = next((font for font in fonts if font.getlength(text) <= width), small)
     strip = Image.new("RGB", (width, _STRIP), "white")
-    font = ImageFont.load_default(size)
     ImageDraw.Draw(strip).text((0, _STRIP - 4), text, fill="black", font=font, anchor="ls")
     return np.pad(np.asarray(strip), ((0, 0), (0, _GAP), (0, 0)), constant_values=255)
