@@ -43,7 +43,8 @@ def write_face_page(
         OutputError: it cannot be written.
     """
     best = standing.choice.step if standing.choice else None
-    metrics = list(read_lines(run / METRICS_FILE))
+    # Untrained faces are so far off that beside them nothing could be seen of the others.
+    metrics = [line for line in read_lines(run / METRICS_FILE) if line["step"]]
     players = {
         "Generator": {"adversarial": 1.0, "hair": recipe.hair, "eyes": recipe.eyes},
         "Critic": {"real": -1.0, **recipe.negatives(), "penalty": recipe.penalty},
