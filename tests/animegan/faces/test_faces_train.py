@@ -185,9 +185,11 @@ def test_learning_faces_needs_no_film_libraries(source):
 
 @pytest.mark.slow
 def test_the_tiny_recipe_makes_colours_follow_words(train, tmp_path):
-    drawn = drawn_faces(240, hair=HAIR, eyes=EYES)
+    drawn = drawn_faces(480, hair=HAIR, eyes=EYES)
     source = write_tar(tmp_path / "more.tar", faces_set(drawn))
-    done = train(source, "--recipe", "tiny", "--steps", "350", "--held-out", "0.3")
+    done = train(
+        source, "--recipe", "tiny", "--steps", "400", "--every", "200", "--held-out", "0.2"
+    )
     assert done.code == 0, done.err
     first, *_, last = read_lines(tmp_path / "runs" / "more" / "metrics.jsonl")
     assert first["measures"]["hair"][0] < 0.6

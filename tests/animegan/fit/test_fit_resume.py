@@ -143,6 +143,7 @@ from animegan.data import find_sets
 from animegan.features import load_features
 from animegan.fit import fit, plan
 from animegan.measures import Interval
+from animegan.photo_course import PhotoCourse
 from animegan.recipes import Recipe
 from animegan.trainer import Trainer
 from animegan.verdict import Choice

@@ -18,6 +18,7 @@ from animegan.distributed import joined, rank, world
 from animegan.fit import fit, plan
 from animegan.measures import Interval
 from animegan.models import DISCRIMINATORS, GENERATORS
+from animegan.photo_course import PhotoCourse
 from animegan.recipes import Recipe
 from animegan.trainer import Trainer
 from animegan.verdict import Choice
