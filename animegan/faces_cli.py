@@ -86,7 +86,6 @@ def train(
     runs/NAME; running the same command again goes on where the run stands.
     """
     from animegan.device import pick_device
-    from animegan.faces.origin import Origin, remember
     from animegan.faces.reading import read_faces
     from animegan.faces.train import Wish, plan_faces, train_faces
     from animegan.run import run_folder
@@ -109,7 +108,6 @@ def train(
         summary.counts["steps to make"] = length.total
         summary.figures = {"run": str(run), "recipe": recipe.model_dump(mode="json")}
     else:
-        remember(run, Origin(source=source.resolve(), reading=reading))
         outcome = train_faces(collected, recipe, run, pick_device(device), wish, echo)
         summary = outcome.summary("faces train", run)
     return tell([collected.summary, summary], as_json=as_json)

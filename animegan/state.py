@@ -140,6 +140,27 @@ def resume(
     return False
 
 
+def check(run: Path, recipe: LearnersRecipe, fingerprint: str) -> None:
+    """Make sure that a run, where it has begun, may go on so, before anything of it is touched.
+
+    Args:
+        run: its folder.
+        recipe: what it is to go on with.
+        fingerprint: of the training sets.
+
+    Raises:
+        CheckpointError: it has another recipe or other pictures, which the message names.
+    """
+    for step in reversed(saved_steps(run)):
+        path = state_file(run, step)
+        try:
+            saved = checkpoint.read_header(path).recipe
+        except CheckpointError:
+            continue  # `resume` tells of it
+        _check(path, saved, _told(recipe, fingerprint))
+        return
+
+
 def forget_after(run: Path, step: int) -> None:
     """Remove what was saved after a step, and what a killed run left half-written.
 

@@ -54,3 +54,8 @@ class Faces:
         """12 hex digits over names, words and pixels."""
         parts = ("\n".join(self.names).encode(), self.hair, self.eyes, self.pictures)
         return sha256(b"".join(bytes(part) for part in parts))[:12]
+
+
+def fingerprint(*halves: Faces) -> str:
+    """12 hex digits over the faces to learn from and those held out."""
+    return sha256("".join(half.fingerprint() for half in halves).encode())[:12]

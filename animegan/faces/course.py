@@ -10,7 +10,7 @@ from torch import Tensor
 
 from animegan.course import Course, Exhibit, Look, Standing
 from animegan.faces.batches import FaceBatch, FaceBatches
-from animegan.faces.collection import Faces
+from animegan.faces.collection import Faces, fingerprint
 from animegan.faces.evaluation import drawn_like, grid_words
 from animegan.faces.examiner import Examiner
 from animegan.faces.looks import look
@@ -27,7 +27,6 @@ from animegan.run import Line
 from animegan.sheets import sheet
 from animegan.verdict import Choice
 from animeprep.boxes import Picture
-from animeprep.files import sha256
 from animeprep.page import Section
 
 #: Held-out faces that are measured against, at most; so many faces are drawn.
@@ -67,8 +66,7 @@ class FaceCourse(Course[FaceBatch]):
 
     def fingerprint(self) -> str:
         """Of the faces, held-out ones included."""
-        halves = (self._lessons.train, self._lessons.held_out)
-        return sha256("".join(half.fingerprint() for half in halves).encode())[:12]
+        return fingerprint(self._lessons.train, self._lessons.held_out)
 
     def batches(self) -> FaceBatches:
         """From where the trainer stands."""

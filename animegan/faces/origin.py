@@ -18,24 +18,20 @@ from animeprep.settings import Settings
 FILE = "faces.json"
 
 
-class Origin(Settings):
-    """Where a run's faces are from.
-
-    Attributes:
-        source: the set's folder or tar file.
-        reading: how it was read.
-    """
+class _Origin(Settings):
+    """What the file holds."""
 
     source: Path
     reading: Reading
 
 
-def remember(run: Path, origin: Origin) -> None:
-    """Write a run's origin into its folder.
+def remember(run: Path, collected: Collected) -> None:
+    """Write into a run's folder where its faces are from.
 
     Raises:
         OutputError: it cannot be written.
     """
+    origin = _Origin(source=collected.source.resolve(), reading=collected.reading)
     write_json(run / FILE, origin.model_dump(mode="json"))
 
 
@@ -59,10 +55,10 @@ def read_again(weights: Path, source: Path | None, given: Mapping[str, Any]) -> 
     return read_faces(source, Reading(**(kept | dict(given))))
 
 
-def _origin(weights: Path) -> Origin | None:
+def _origin(weights: Path) -> _Origin | None:
     for folder in weights.resolve().parents[:2]:
         try:
-            return Origin.model_validate_json((folder / FILE).read_bytes())
+            return _Origin.model_validate_json((folder / FILE).read_bytes())
         except (OSError, ValidationError):
             continue
     return None

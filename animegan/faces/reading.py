@@ -41,11 +41,15 @@ class Collected:
         train: to learn from.
         held_out: of which `train` has no copy, mirrored or not.
         summary: what was kept and left out, and why; the colours' balance.
+        source: the set's folder or tar file.
+        reading: how it was read.
     """
 
     train: Faces
     held_out: Faces
     summary: Summary
+    source: Path
+    reading: Reading
 
 
 @dataclass
@@ -117,7 +121,7 @@ def read_faces(source: Path, settings: Reading) -> Collected:
         "near_duplicates": sum(map(len, copies)),
         **_balance(faces),
     }
-    return Collected(train, held_out, summary)
+    return Collected(train, held_out, summary, source, settings)
 
 
 def _find_tags(source: Path, files: Files) -> str:

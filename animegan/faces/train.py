@@ -9,14 +9,16 @@ import torch
 from animegan import state
 from animegan.faces.answers import classifier_sections
 from animegan.faces.batches import FaceBatches
-from animegan.faces.collection import Faces
+from animegan.faces.collection import Faces, fingerprint
 from animegan.faces.course import FaceCourse, Lessons
+from animegan.faces.origin import remember
 from animegan.faces.reading import Collected
 from animegan.faces.recipe import FaceRecipe
 from animegan.faces.teachers import prepare_classifiers
 from animegan.faces.trainer import FaceTrainer
 from animegan.fit import Outcome, fit
 from animegan.plan import Plan
+from animegan.run import locked
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,14 @@ def train_faces(
         TrainingError: too few faces, faces of one colour alone, or as `fit`.
         CheckpointError, OutputError, KeyboardInterrupt: as `fit`.
     """
-    FaceBatches(collected.train, recipe, device)  # refuses what cannot be learned from, at once
-    teachers = prepare_classifiers(
-        run, collected.train, collected.held_out, device, recipe.seed, tell
-    )
+    train, held_out = collected.train, collected.held_out
+    FaceBatches(train, recipe, device)  # refuses what cannot be learned from, at once
+    with locked(run):
+        state.check(run, recipe, fingerprint(train, held_out))
+        remember(run, collected)
+        teachers = prepare_classifiers(run, train, held_out, device, recipe.seed, tell)
     classifiers = {"hair": teachers.classifiers.hair, "eyes": teachers.classifiers.eyes}
-    lessons = Lessons(
-        collected.train,
-        collected.held_out,
-        teachers.examiner,
-        classifier_sections(teachers.report),
-    )
+    lessons = Lessons(train, held_out, teachers.examiner, classifier_sections(teachers.report))
     course = FaceCourse(FaceTrainer(recipe, classifiers, device), lessons)
-    length = plan_faces(recipe, collected.train, wish)
+    length = plan_faces(recipe, train, wish)
     return fit(course, run, length, keep=wish.keep, tell=tell)

@@ -128,12 +128,21 @@ def test_a_dry_run_tells_the_recipe_and_does_nothing(train, tmp_path, source):
     assert not (tmp_path / "runs").exists()
 
 
-def test_another_recipe_is_another_run(train, run_of, source):
+def test_another_recipe_is_another_run(train, tmp_path, run_of, source, snapshot):
     run_of("run")
     assert train(source, *TINY, "--steps", "0", "--name", "run").code == 0
+    before = snapshot(tmp_path / "runs")
     done = train(source, *TINY, "--steps", "2", "--name", "run", "--penalty", "5")
     assert done.code == 1
     assert "this run was started with penalty 10.0, not 5.0" in done.err
+    for other, told in (
+        (("--seed", "1"), "seed 0, not 1"),
+        (("--held-out", "0.3"), "other held-out"),
+    ):
+        done = train(source, *TINY, "--steps", "2", "--name", "run", *other)
+        assert done.code == 1
+        assert told in done.err
+    assert snapshot(tmp_path / "runs") == before
 
 
 @pytest.mark.parametrize(
