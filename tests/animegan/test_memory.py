@@ -35,6 +35,7 @@ def faults(*modes):
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is tuned")
+@pytest.mark.slow
 def test_freed_memory_is_not_asked_for_again():
     # Ten tensors of 64 MiB, each freed before the next. Three tries: the kernel of a busy machine
     # may take pages back meanwhile.

@@ -85,7 +85,7 @@ def test_tiles_are_the_whole_picture(name, tile, memory, likeness, tmp_path):
 COARSE = 2 * 2 * 256 * 18 * 26
 
 
-@pytest.mark.parametrize("name", ["animegan", "animeganv2"])
+@pytest.mark.parametrize("name", [pytest.param("animegan", marks=pytest.mark.slow), "animeganv2"])
 def test_sixteen_bits_where_there_is_little_room_are_close(name, likeness, tmp_path):
     generator, _header = load_generator(ASSETS / f"{name}_init.safetensors")
     assert 75 < likeness(generator.eval(), 40, Scratch(COARSE, CPU, tmp_path, disk=COARSE)) < 95

@@ -256,6 +256,7 @@ def test_each_size_has_bars_of_its_own(tmp_path, scene):
 # --- fields -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inverse_telecine_restores_the_progressive_source(shared):
     films = shared / "data/films"
     source, progressive = taken(films / "telecine_source_progressive.mkv", letterbox="off")
@@ -338,7 +339,7 @@ def combing(picture):
     return np.abs(np.diff(gray, axis=0)).mean() - np.abs(gray[2:] - gray[:-2]).mean() / 2
 
 
-@pytest.mark.parametrize("first", ["top", "bottom"])
+@pytest.mark.parametrize("first", ["top", pytest.param("bottom", marks=pytest.mark.slow)])
 def test_telecined_films_of_our_own_are_restored(tmp_path, progressive_pictures, first):
     path = encoded(
         tmp_path / "a.mkv", progressive_pictures, f"telecine=first_field={first}", *MPEG2
@@ -356,7 +357,7 @@ def test_telecined_films_of_our_own_are_restored(tmp_path, progressive_pictures,
     assert np.median(differences) < 1
 
 
-@pytest.mark.parametrize("first", ["top", "bottom"])
+@pytest.mark.parametrize("first", [pytest.param("top", marks=pytest.mark.slow), "bottom"])
 def test_interlaced_films_comb_no_more(tmp_path, progressive_pictures, first):
     path = encoded(
         tmp_path / "a.mkv", progressive_pictures, f"tinterlace=interleave_{first}", *MPEG2

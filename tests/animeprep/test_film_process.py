@@ -204,6 +204,7 @@ def collected(film, selection=Selection(), seconds=SOON):  # noqa: B008 - frozen
 HANGS = {"sleeps": "time.sleep(3600)", "lets nobody else run": "ctypes.PyDLL(None).sleep(3600)"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", HANGS.values(), ids=HANGS)
 def test_a_decoder_that_hangs_is_ended_and_what_came_before_is_kept(monkeypatch, path, deed):
     misbehaving(monkeypatch, deed)

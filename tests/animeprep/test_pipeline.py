@@ -231,10 +231,10 @@ def test_prepare_after_the_verbs_changes_no_set(
 @pytest.mark.parametrize(
     "settings",
     [
-        every(8),
+        pytest.param(every(8), marks=pytest.mark.slow),
         pytest.param(every(3), marks=pytest.mark.slow),
         pytest.param(every(4, threshold=0), marks=pytest.mark.slow),
-        every(4, threshold=200),
+        pytest.param(every(4, threshold=200), marks=pytest.mark.slow),
         pytest.param(every(4, night=0.001, black=10), marks=pytest.mark.slow),
         every(4, flat=38),
     ],
@@ -378,6 +378,7 @@ def test_a_killed_change_leaves_nothing_when_one_goes_back(
     assert snapshot(other.root) == clean
 
 
+@pytest.mark.slow
 def test_another_hash_is_taken_up_by_the_next_prepare(tmp_path, dataset, prepared, snapshot):
     prepared()
     before = kept(dataset)

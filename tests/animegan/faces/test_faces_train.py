@@ -168,6 +168,7 @@ def test_one_colour_may_be_missing_but_one_word_is_too_few(train, tmp_path):
     assert "have the same words" in done.err
 
 
+@pytest.mark.slow
 def test_faces_without_held_out_ones_train_to_the_last_step(train, tmp_path, source):
     done = train(source, *TINY, "--steps", "2", "--held-out", "0", "--name", "all")
     assert done.code == 0, done.err

@@ -68,6 +68,7 @@ def test_a_stream_without_sense_is_one_line(how):
         paint_stream(io.BytesIO(b"YUV4MPEG2 nonsense"), io.BytesIO(), "yuv4mpegpipe", how())
 
 
+@pytest.mark.slow
 def test_through_a_pipe_of_programs(film, tmp_path, raw):
     model = tmp_path / "generator.safetensors"
     weights = GENERATORS["animeganv2-lite"]().state_dict()
