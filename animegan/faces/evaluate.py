@@ -21,12 +21,13 @@ from animegan.faces.evaluation import (
     measure,
 )
 from animegan.faces.evaluation_page import Shown, told, write_evaluation
+from animegan.faces.examiner import Examiner
 from animegan.faces.model import load_face_generator
 from animegan.faces.reading import Collected
 from animegan.faces.sampling import Sampler
 from animegan.faces.teachers import EXAMINER_FILE, load_examiner
 from animegan.painter import find_model
-from animeprep.files import write_atomic
+from animeprep.files import make_folder, write_atomic
 from animeprep.folders import MADE, Summary
 from animeprep.progress import progress
 
@@ -83,14 +84,16 @@ def foresee(job: Job, data: Collected) -> Summary:
     Raises:
         CheckpointError: the examiner learned from faces that are held out here, or hardly any are.
     """
-    _check(job, data)
+    _examiner_of(job, data)
     summary = Summary(STAGE, dry_run=True)
     summary.counts["to do"] = min(_MOST, len(data.held_out))
     summary.figures = {"model": str(job.model), "examiner": str(job.examiner)}
     return summary
 
 
-def _check(job: Job, data: Collected) -> None:
+def _examiner_of(job: Job, data: Collected) -> Examiner:
+    """The examiner, if it can judge these faces."""
+    examiner = load_examiner(job.examiner)
     if read_header(job.examiner).recipe.get("faces") != data.train.fingerprint():
         raise CheckpointError(
             job.examiner,
@@ -100,6 +103,7 @@ def _check(job: Job, data: Collected) -> None:
     if len(data.held_out) < _FEWEST:
         told = f"{len(data.held_out)} held-out faces are too few to measure with"
         raise CheckpointError(job.model, told, "train with a larger --held-out")
+    return examiner
 
 
 def evaluate(
@@ -119,14 +123,14 @@ def evaluate(
             hardly any are.
         OutputError: something cannot be written.
     """
-    _check(job, data)
+    examiner = _examiner_of(job, data).to(device)
+    make_folder(out)  # rather now than after minutes
     generator, header = load_face_generator(job.model)
     sampler = Sampler(generator, device, seed)
     order = np.random.default_rng(0).permutation(len(data.held_out))[:_MOST]
     held_out = data.held_out.take(np.sort(order))
     with progress("drawing faces", len(held_out)) as advance:
         drawn = replace(held_out, pictures=drawn_like(held_out, sampler, advance))
-    examiner = load_examiner(job.examiner).to(device)
     evaluation = measure(drawn, held_out, data.train, examiner, device)
     faces = _show(sampler, data, job.detector)
     summary = Summary(STAGE, figures={"model": str(job.model), "step": header.step})

@@ -98,13 +98,11 @@ class Examiner(nn.Module):
         Returns:
             Logits of hair N×12 and of eyes N×11.
         """
-        of_hair, of_eyes = self.pooled(pictures).chunk(2, 1)
-        hair, eyes = self.heads
-        return hair(of_hair), eyes(of_eyes)
+        return self._judged(self.pooled(pictures))
 
     @torch.inference_mode()
-    def features(self, pictures: Tensor) -> Tensor:
-        """The layer before the last, for distances between sets of faces.
+    def see(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Judge faces, and tell the layer before the last, for distances between sets of faces.
 
         Each feature is scaled so that the training faces have mean 0 and deviation 1, and then
         bounded softly.
@@ -113,11 +111,16 @@ class Examiner(nn.Module):
             pictures: N×3×64×64 RGB in [-1, 1].
 
         Returns:
-            N×384, within ±4.
+            Logits of hair N×12 and of eyes N×11; features N×384, within ±4.
         """
-        scaled = (self.pooled(pictures) - self.centre) / self.spread
-        bounded: Tensor = (scaled / _BOUND).tanh() * _BOUND
-        return bounded
+        pooled = self.pooled(pictures)
+        features = ((pooled - self.centre) / self.spread / _BOUND).tanh() * _BOUND
+        return *self._judged(pooled), features
+
+    def _judged(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        of_hair, of_eyes = pooled.chunk(2, 1)
+        hair, eyes = self.heads
+        return hair(of_hair), eyes(of_eyes)
 
 
 def train_examiner(

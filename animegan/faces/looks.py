@@ -19,12 +19,8 @@ _CPU = torch.device("cpu")
 class Sees(Protocol):
     """What is asked of the examiner."""
 
-    def __call__(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces N×3×64×64 in [-1, 1] → logits of hair N×12 and of eyes N×11."""
-        ...
-
-    def features(self, faces: Tensor) -> Tensor:
-        """The same faces → N×D."""
+    def see(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Faces N×3×64×64 in [-1, 1] → logits of hair N×12 and of eyes N×11; features N×D."""
         ...
 
 
@@ -72,8 +68,8 @@ def look(
     parts: list[tuple[Tensor, ...]] = []
     for some in torch.from_numpy(np.ascontiguousarray(pictures)).split(_BATCH):
         faces = to_batch(some, device)
-        hair, eyes = examiner(faces)
-        found = hair.argmax(1), eyes.argmax(1), examiner.features(faces), untrained.features(faces)
+        hair, eyes, features = examiner.see(faces)
+        found = hair.argmax(1), eyes.argmax(1), features, untrained.features(faces)
         parts.append(tuple(one.cpu() for one in found))
         advance(by=len(faces))
     hair, eyes, features, plain = (torch.cat(part) for part in zip(*parts, strict=True))

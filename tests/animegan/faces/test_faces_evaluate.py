@@ -40,15 +40,13 @@ class _Answers:
             for n in range(len(faces))
         }
 
-    def __call__(self, faces):
+    def see(self, faces):
         pictures = ((faces + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
         said = [self.known.get(one.numpy().tobytes(), (0, 0)) for one in pictures]
         hair, eyes = torch.tensor(np.array(said)).T
         one_hot = torch.nn.functional.one_hot
-        return one_hot(hair, len(HAIR)), one_hot(eyes, len(EYES))
-
-    def features(self, faces):
-        return torch.nn.functional.avg_pool2d(faces, 16).flatten(1)
+        features = torch.nn.functional.avg_pool2d(faces, 16).flatten(1)
+        return one_hot(hair, len(HAIR)), one_hot(eyes, len(EYES)), features
 
 
 @pytest.fixture(scope="module")
@@ -240,9 +238,21 @@ def test_an_examiner_is_found_or_named(at_run, capsys):
     assert main(command) == 1
     assert "alone.safetensors: has no examiner.safetensors beside it" in capsys.readouterr().err
     assert main([*command, "--examiner", "runs/mine/examiner.safetensors"]) == 0
-    assert main([*command, "--examiner", str(one)]) == 1
-    assert main([*command, "--examiner", "nowhere"]) == 1
-    assert "nowhere: there is no such file" in capsys.readouterr().err
+    for other, told in (
+        (str(one), "holds a generator; name"),
+        ("nowhere", "there is no such file"),
+    ):
+        assert main([*command, "--examiner", other]) == 1
+        assert f"{other}: {told}" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_drawn(
+    at_run, capsys, monkeypatch
+):
+    (at_run / "file").write_text("")
+    monkeypatch.setattr("animegan.faces.evaluate.drawn_like", None)  # would be called in vain
+    assert main(["faces", "evaluate", "mine", "--data", "set", "-o", "file"]) == 1
+    assert "file: cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model"])

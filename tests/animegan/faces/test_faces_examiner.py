@@ -47,7 +47,9 @@ def test_it_learns_small_things_too(unseen):
 
 
 def test_features_are_standardised_and_bounded(taught, unseen):
-    features = taught.features(to_batch(torch.from_numpy(unseen.pictures), CPU))
+    pictures = to_batch(torch.from_numpy(unseen.pictures), CPU)
+    hair, eyes, features = taught.see(pictures)
+    torch.testing.assert_close((hair, eyes), taught(pictures))
     assert features.shape == (64, WIDTH)
     assert features.abs().max() <= 4
     assert features.mean(0).abs().max() < 1
