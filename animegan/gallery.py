@@ -45,7 +45,7 @@ class Gallery:
         self._run = run
         self._length = length
         self._tell = tell
-        # What judges may draw random numbers of its own, and not in every session.
+        # A judge that is not there yet is trained now, with random numbers; who goes on has it.
         with untouched_randomness(trainer.device):
             self._exhibit = course.exhibit(run)
         self.problems = self._exhibit.problems
