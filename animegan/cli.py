@@ -22,9 +22,12 @@ from animeprep.options import (
     DATASET,
     DRY_RUN,
     PATH,
+    fields_of,
     make_settings,
+    page_options,
     settings_options,
     tell,
+    tell_address,
 )
 
 _DEVICE = click.option(
@@ -102,10 +105,8 @@ def stylize(
     input; `-o -` writes to standard output.
     """
     settings["compare"] |= side_by_side
-    film = make_settings(
-        FilmSettings, {name: settings.pop(name) for name in FilmSettings.model_fields}
-    )
-    pictures = make_settings(PaintSettings, settings)
+    film = make_settings(FilmSettings, fields_of(FilmSettings, settings))
+    pictures = make_settings(PaintSettings, fields_of(PaintSettings, settings))
     painter = Painter.load(
         model, device=device, network=network, backend=backend, precision=precision
     )
@@ -115,8 +116,7 @@ def stylize(
 
 @click.command(epilog="Example: animeprep ui --model my_run")
 @_MODEL
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one.")
-@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@page_options
 @_DEVICE
 @DATASET
 def ui(model: Path | None, port: int, no_browser: bool, device: str, dataset: Path) -> int:
@@ -133,7 +133,7 @@ def ui(model: Path | None, port: int, no_browser: bool, device: str, dataset: Pa
         device=device,
         port=port,
         open_browser=not no_browser,
-        ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)"),
+        ready=tell_address,
     )
     return 0
 

@@ -1,5 +1,6 @@
 """The verbs `faces …`: parse, call, tell; no algorithm. Each imports torch itself, when called."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from animeprep.options import (
     DRY_RUN,
     PATH,
     checked,
+    fields_of,
     given,
     make_settings,
+    page_options,
     recipe_options,
     settings_options,
     tell,
+    tell_address,
 )
-from animeprep.settings import Settings
 
 _DEVICE = click.option(
     "--device",
@@ -90,9 +93,9 @@ def train(
     from animegan.faces.train import Wish, plan_faces, train_faces
     from animegan.run import run_folder
 
-    reading = make_settings(Reading, _of(Reading, values))
+    reading = make_settings(Reading, fields_of(Reading, values))
     recipe = checked(
-        FaceRecipe, lambda: make_recipe(method, without, given(_of(FaceRecipe, values)))
+        FaceRecipe, lambda: make_recipe(method, without, given(fields_of(FaceRecipe, values)))
     )
     run = run_folder(name or source.resolve().name.split(".")[0])
     collected = read_faces(source, reading)
@@ -260,8 +263,7 @@ def evaluate(
 )
 @settings_options(SampleSettings, "seed")
 @settings_options(Reading)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one.")
-@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@page_options
 @_DEVICE
 @DRY_RUN
 @AS_JSON
@@ -302,11 +304,6 @@ def rate(
         marks,
         port=port,
         open_browser=not no_browser,
-        ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)", err=as_json),
+        ready=partial(tell_address, to_stderr=as_json),
     )
     return tell([done], as_json=as_json)
-
-
-def _of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
-    """Those options that are a kind of settings' fields."""
-    return {name: value for name, value in values.items() if name in kind.model_fields}

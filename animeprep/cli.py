@@ -28,6 +28,7 @@ from animeprep.options import (
     DATASET,
     PATH,
     Kind,
+    fields_of,
     given,
     make_settings,
     settings_options,
@@ -50,7 +51,7 @@ def _stage_settings(kind: type[Kind], table: str, dataset: Path, values: dict[st
     Raises:
         UsageError: a value is out of its bounds, or the recipe cannot be used.
     """
-    chosen = {k: v for k, v in given(values).items() if k in kind.model_fields}
+    chosen = fields_of(kind, given(values))
     replaced = {name for names in kind.ALTERNATIVES if chosen.keys() & set(names) for name in names}
     behind = {k: v for k, v in Recipe(dataset).values(table).items() if k not in replaced}
     return make_settings(kind, {**behind, **chosen})
@@ -62,7 +63,7 @@ def _film_rules(dataset: Path, values: dict[str, Any]) -> FilmRules:
     Raises:
         UsageError: a value is out of its bounds, or the recipe cannot be used.
     """
-    chosen = {k: v for k, v in given(values).items() if k in FilmSettings.model_fields}
+    chosen = fields_of(FilmSettings, given(values))
     make_settings(FilmSettings, chosen)
     return Recipe(dataset).rules(chosen)
 

@@ -37,6 +37,10 @@ DATASET = click.option(
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
+_PORT = click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one."
+)
+_NO_BROWSER = click.option("--no-browser", is_flag=True, help="Only print the page's address.")
 
 
 def shared_options(verb: Verb) -> Verb:
@@ -44,6 +48,11 @@ def shared_options(verb: Verb) -> Verb:
     for option in (AS_JSON, DRY_RUN, DATASET):
         verb = option(verb)
     return verb
+
+
+def page_options(verb: Verb) -> Verb:
+    """The options of a verb that serves a page: `--port`, `--no-browser`."""
+    return _PORT(_NO_BROWSER(verb))
 
 
 def settings_options(kind: type[Settings], *names: str) -> Callable[[Verb], Verb]:
@@ -122,6 +131,11 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in values.items() if source(k) is not ParameterSource.DEFAULT}
 
 
+def fields_of(kind: type[Settings], values: dict[str, Any]) -> dict[str, Any]:
+    """Those options that are fields of a kind of settings, where a verb has several kinds."""
+    return {name: value for name, value in values.items() if name in kind.model_fields}
+
+
 def make_settings(kind: type[Kind], values: dict[str, Any]) -> Kind:
     """Settings from options.
 
@@ -152,6 +166,11 @@ def tell(summaries: Iterable[Summary], *, as_json: bool, to_stderr: bool = False
             to_stderr=to_stderr,
         )
     return 1 if any(summary.counts[FAILED] for summary in told) else 0
+
+
+def tell_address(url: str, *, to_stderr: bool = False) -> None:
+    """Print where a page is served."""
+    click.echo(f"{url}  (Ctrl-C ends it)", err=to_stderr)
 
 
 def _say(line: str, *, to_stderr: bool) -> None:

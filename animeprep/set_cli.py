@@ -10,7 +10,15 @@ from animeprep import exchange
 from animeprep import report as page
 from animeprep import review as reviewing
 from animeprep.dataset import Dataset
-from animeprep.options import AS_JSON, DATASET, PATH, shared_options, tell
+from animeprep.options import (
+    AS_JSON,
+    DATASET,
+    PATH,
+    page_options,
+    shared_options,
+    tell,
+    tell_address,
+)
 from animeprep.recipe import TABLES, Recipe
 
 
@@ -28,8 +36,7 @@ def report(dataset: Path) -> int:
 
 
 @click.command(epilog="Example: animeprep review")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Otherwise a free one.")
-@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@page_options
 @DATASET
 def review(port: int, no_browser: bool, dataset: Path) -> int:
     """Choose frames and crops by hand, on a page of this computer alone.
@@ -39,12 +46,7 @@ def review(port: int, no_browser: bool, dataset: Path) -> int:
     """
     data = Dataset(dataset)
     with data.lock():
-        done = reviewing.serve(
-            data,
-            port=port,
-            open_browser=not no_browser,
-            ready=lambda url: click.echo(f"{url}  (Ctrl-C ends it)"),
-        )
+        done = reviewing.serve(data, port=port, open_browser=not no_browser, ready=tell_address)
     click.echo("now run `animeprep prepare`: it honours what was chosen")
     return tell([done], as_json=False)
 
