@@ -13,6 +13,7 @@ from animegan.export import export as write_export
 from animegan.films.settings import FilmSettings, How
 from animegan.inputs import paint
 from animegan.models import GENERATORS
+from animegan.options import DEVICE
 from animegan.painter import Painter, find_model
 from animegan.stylize import PIPE, PaintSettings
 from animeprep.errors import InputError
@@ -30,13 +31,6 @@ from animeprep.options import (
     tell_address,
 )
 
-_DEVICE = click.option(
-    "--device",
-    type=click.Choice(("auto", "cpu", "cuda", "mps")),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
 _MODEL = click.option(
     "--model",
     type=PATH,
@@ -80,7 +74,7 @@ _PRECISION = click.option(
 @settings_options(PaintSettings)
 @settings_options(FilmSettings)
 @click.option("--side-by-side", is_flag=True, help="Films: what --compare is for pictures.")
-@_DEVICE
+@DEVICE
 @_BACKEND
 @_PRECISION
 @DRY_RUN
@@ -117,7 +111,7 @@ def stylize(
 @click.command(epilog="Example: animeprep ui --model my_run")
 @_MODEL
 @page_options
-@_DEVICE
+@DEVICE
 @DATASET
 def ui(model: Path | None, port: int, no_browser: bool, device: str, dataset: Path) -> int:
     """Paint in the browser, on a page of this computer alone.
@@ -197,7 +191,7 @@ def demo(out: Path, dry_run: bool, as_json: bool) -> int:
 
 
 @click.command(epilog="Example: animeprep table --markdown > networks.md")
-@_DEVICE
+@DEVICE
 @click.option("--markdown", is_flag=True, help="Tell the result as Markdown.")
 @AS_JSON
 def table(device: str, markdown: bool, as_json: bool) -> int:
@@ -232,7 +226,7 @@ def _size(text: str) -> tuple[int, int]:
 @click.command(epilog="Example: animeprep bench --model my_run --size 960x540")
 @_MODEL
 @_NETWORK
-@_DEVICE
+@DEVICE
 @click.option(
     "--size",
     "sizes",
@@ -266,7 +260,7 @@ def bench(
 @click.option(
     "-o", "--out", type=PATH, default="evaluation", show_default=True, help="Where to leave it."
 )
-@_DEVICE
+@DEVICE
 @DRY_RUN
 @AS_JSON
 def evaluate(

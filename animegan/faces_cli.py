@@ -8,6 +8,8 @@ import click
 
 from animegan.faces.recipe import ABLATIONS, METHODS, FaceRecipe, make_recipe
 from animegan.faces.settings import Form, Reading, SampleSettings
+from animegan.options import DEVICE, NAME, tell_plans
+from animegan.run_settings import RunSettings
 from animeprep.folders import MADE, Summary
 from animeprep.options import (
     AS_JSON,
@@ -24,13 +26,6 @@ from animeprep.options import (
     tell_address,
 )
 
-_DEVICE = click.option(
-    "--device",
-    type=click.Choice(("auto", "cpu", "cuda", "mps")),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
 _MODEL = click.option(
     "--model", type=PATH, help="A run or a generator file; by default the newest run of faces."
 )
@@ -46,7 +41,7 @@ def faces() -> None:
 
 @faces.command(epilog="Example: animeprep faces train faces.tar --recipe quick")
 @click.argument("source", metavar="FACES", type=PATH)
-@click.option("--name", help="The run's name in runs/; by default that of FACES.")
+@NAME
 @click.option(
     "--recipe",
     "method",
@@ -61,12 +56,10 @@ def faces() -> None:
     type=click.Choice(list(ABLATIONS)),
     help="Leave out what the report shows to matter; may be repeated.",
 )
-@click.option("--steps", type=click.IntRange(0), help="So many steps instead of the epochs.")
-@click.option("--every", type=click.IntRange(1), help="Steps between two saves.")
-@click.option("--keep", type=click.IntRange(1), default=3, help="States of the run that are kept.")
+@settings_options(RunSettings)
 @settings_options(Reading)
 @recipe_options(FaceRecipe, {"method", "generator"})
-@_DEVICE
+@DEVICE
 @DRY_RUN
 @AS_JSON
 def train(
@@ -74,9 +67,6 @@ def train(
     name: str | None,
     method: Any,
     without: tuple[Any, ...],
-    steps: int | None,
-    every: int | None,
-    keep: int,
     device: str,
     dry_run: bool,
     as_json: bool,
@@ -90,30 +80,28 @@ def train(
     """
     from animegan.device import pick_device
     from animegan.faces.reading import read_faces
-    from animegan.faces.train import Wish, plan_faces, train_faces
+    from animegan.faces.train import plan_faces, train_faces
+    from animegan.fit import foresee
     from animegan.run import run_folder
 
     reading = make_settings(Reading, fields_of(Reading, values))
     recipe = checked(
         FaceRecipe, lambda: make_recipe(method, without, given(fields_of(FaceRecipe, values)))
     )
+    wish = make_settings(RunSettings, fields_of(RunSettings, values))
     run = run_folder(name or source.resolve().name.split(".")[0])
     collected = read_faces(source, reading)
-    wish = Wish(steps, every, keep)
+    if dry_run:
+        foreseen = foresee("faces train", run, plan_faces(recipe, collected.train, wish))
+        told = [(foreseen, recipe.model_dump(mode="json"))]
+        return tell_plans(told, as_json=as_json, before=[collected.summary])
 
     def echo(line: str) -> None:
         if not as_json:
             click.echo(line, err=True)
 
-    if dry_run:
-        length = plan_faces(recipe, collected.train, wish)
-        summary = Summary("faces train", dry_run=True)
-        summary.counts["steps to make"] = length.total
-        summary.figures = {"run": str(run), "recipe": recipe.model_dump(mode="json")}
-    else:
-        outcome = train_faces(collected, recipe, run, pick_device(device), wish, echo)
-        summary = outcome.summary("faces train", run)
-    return tell([collected.summary, summary], as_json=as_json)
+    outcome = train_faces(collected, recipe, run, pick_device(device), wish, echo)
+    return tell([collected.summary, outcome.summary("faces train", run)], as_json=as_json)
 
 
 @faces.command(
@@ -148,7 +136,7 @@ def train(
 )
 @settings_options(SampleSettings, "seed", "scale", "plain", "move_noise", "mark")
 @_MODEL
-@_DEVICE
+@DEVICE
 @DRY_RUN
 @AS_JSON
 def sample(
@@ -205,7 +193,7 @@ def sample(
 )
 @settings_options(SampleSettings, "seed")
 @settings_options(Reading)
-@_DEVICE
+@DEVICE
 @DRY_RUN
 @AS_JSON
 def evaluate(
@@ -264,7 +252,7 @@ def evaluate(
 @settings_options(SampleSettings, "seed")
 @settings_options(Reading)
 @page_options
-@_DEVICE
+@DEVICE
 @DRY_RUN
 @AS_JSON
 def rate(

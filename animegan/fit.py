@@ -23,6 +23,7 @@ from animegan.live import Meter, Watch, showing
 from animegan.memory import keep_freed_memory
 from animegan.plan import Plan, plan
 from animegan.run import PAGE, locked
+from animegan.run_settings import KEEP
 from animegan.verdict import Choice
 from animeprep.errors import OutputError
 from animeprep.folders import FAILED, Summary
@@ -30,7 +31,7 @@ from animeprep.folders import FAILED, Summary
 #: How often a run may go back, and what its learning rates are multiplied by each time.
 _ROLLBACKS, _LOWER = 3, 0.5
 
-__all__ = ["Outcome", "Plan", "fit", "plan"]
+__all__ = ["Outcome", "Plan", "fit", "foresee", "plan"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def fit(
     run: Path,
     length: Plan,
     *,
-    keep: int = state.KEEP,
+    keep: int = KEEP,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Outcome:
     """Train to the end of the plan, from where the run stands.
@@ -115,6 +116,21 @@ def fit(
             except _NotFiniteError as error:
                 session.roll_back(str(error))
         return session.outcome(course.trainer.step_done - first)
+
+
+def foresee(stage: str, run: Path, length: Plan) -> Summary:
+    """What `fit` would do.
+
+    Args:
+        stage: the verb.
+        run: the run's folder; there need not be one yet.
+        length: how far.
+    """
+    summary = Summary(stage, dry_run=True)
+    made = max(state.saved_steps(run), default=0)
+    summary.counts["steps to make"] = max(0, length.total - made)
+    summary.figures = {"run": str(run), "steps": length.total, "steps an epoch": length.epoch}
+    return summary
 
 
 class _NotFiniteError(Exception):

@@ -20,8 +20,6 @@ from animegan.painter import GENERATOR_FILE
 from animegan.run import CHECKPOINTS
 from animeprep.files import sweep_parts, writing
 
-#: States that are kept.
-KEEP = 3
 _STATE, _GENERATOR = "state", "generator"
 _RATE = "rate_factor"
 #: What no option names.
@@ -82,7 +80,7 @@ def sweep(
     run: Path,
     is_due: Callable[[int], bool] = lambda _step: True,
     *,
-    keep: int = KEEP,
+    keep: int,
     best: int | None = None,
 ) -> None:
     """Remove all but the newest state, the last due ones, their generators and the best one's.

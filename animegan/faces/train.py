@@ -1,7 +1,6 @@
 """A generator of faces, from tagged faces to a finished run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,24 +18,10 @@ from animegan.faces.trainer import FaceTrainer
 from animegan.fit import Outcome, fit
 from animegan.plan import Plan
 from animegan.run import locked
+from animegan.run_settings import RunSettings
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How long a run is, and what is kept of it.
-
-    Attributes:
-        steps: so many instead of the recipe's epochs.
-        every: steps between two saves; None for the ends of epochs and 500 apart at most.
-        keep: states that are kept.
-    """
-
-    steps: int | None = None
-    every: int | None = None
-    keep: int = state.KEEP
-
-
-def plan_faces(recipe: FaceRecipe, faces: Faces, wish: Wish) -> Plan:
+def plan_faces(recipe: FaceRecipe, faces: Faces, wish: RunSettings) -> Plan:
     """The length of a run; an epoch goes once through the faces."""
     epoch = max(1, len(faces) // recipe.batch)
     total = recipe.epochs * epoch if wish.steps is None else wish.steps
@@ -48,7 +33,7 @@ def train_faces(
     recipe: FaceRecipe,
     run: Path,
     device: torch.device,
-    wish: Wish,
+    wish: RunSettings,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Outcome:
     """Train the classifiers, then the generator, from where the run stands.
@@ -58,7 +43,7 @@ def train_faces(
         recipe: all settings.
         run: the run's folder.
         device: where to compute.
-        wish: how long.
+        wish: how long, and what is kept.
         tell: is called with a line for all that happens.
 
     Raises:

@@ -123,9 +123,21 @@ def test_a_longer_run_goes_on_to_the_same_bytes(train, tmp_path, run_of, source,
 def test_a_dry_run_tells_the_recipe_and_does_nothing(train, tmp_path, source):
     done = train(source, "--recipe", "quick", "--without", "classifiers", "--dry-run")
     assert done.code == 0, done.err
-    assert "steps to make" in done.out
-    assert "hair 0.0; eyes 0.0" in done.out
+    assert "faces train: 80 steps to make (dry run: nothing was done)\n" in done.out
+    assert "  hair 0.0\n  eyes 0.0\n" in done.out
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_dry_run_counts_the_steps_that_are_left(train, run_of, source):
+    run_of("drawn")
+    assert train(source, *TINY, "--steps", "2").code == 0
+    done = train(source, *TINY, "--steps", "5", "--dry-run", "--json")
+    assert done.code == 0, done.err
+    _, told = json.loads(done.out)
+    assert told["counts"] == {"steps to make": 3}
+    assert told["steps"] == 5
+    assert told["recipe"]["filters"] == 4
+    assert "faces train: nothing to do" in train(source, *TINY, "--steps", "2", "--dry-run").out
 
 
 def test_another_recipe_is_another_run(train, tmp_path, run_of, source, snapshot):
