@@ -38,6 +38,11 @@ class Standing:
     alarms: Sequence[str] = ()
     problems: Sequence[str] = ()
 
+    @property
+    def best(self) -> int | None:
+        """The chosen step."""
+        return self.choice.step if self.choice else None
+
 
 @dataclass(frozen=True)
 class Look:

@@ -12,7 +12,7 @@ from animegan.course import Course
 from animegan.ema import Network
 from animegan.painter import BEST_FILE
 from animegan.plan import Plan
-from animegan.run import METRICS_FILE, SAMPLES, Line, Lines, read_lines
+from animegan.run import METRICS_FILE, SAMPLES, Line, Lines, read_lines, sample_file
 from animegan.state import generator_file
 from animegan.verdict import Choice
 from animeprep.files import write_atomic, write_changed
@@ -85,7 +85,7 @@ class Gallery:
             return
         with untouched_randomness(device), evaluating(trainer.painter):
             look = self._exhibit.look(step)
-        write_atomic(self._run / SAMPLES / f"{step:07d}.jpg", encode_jpeg(look.sheet, 92))
+        write_atomic(sample_file(self._run / SAMPLES, step), encode_jpeg(look.sheet, 92))
         self._metrics.append({"step": step, "measures": look.measures})
         self._metrics.flush()
         self._board.add(step, terms, look.measures, look.sheet)

@@ -9,9 +9,9 @@ from animegan.distributed import rank, world
 from animegan.judge import Judge
 from animegan.learner import Terms
 from animegan.painter import Painter
+from animegan.photo_page import write_photo_page
 from animegan.plan import Plan
-from animegan.run import SAMPLES, Line
-from animegan.run_page import write_run_page
+from animegan.run import SAMPLES, Line, sample_file
 from animegan.sheets import sheet
 from animegan.trainer import Trainer
 from animegan.verdict import Choice, alarms, choose
@@ -64,7 +64,7 @@ class PhotoCourse(Course[Batch]):
 
     def write_page(self, run: Path, standing: Standing) -> None:
         """Write the page of paintings, measures and losses."""
-        write_run_page(run, self.trainer.recipe, standing)
+        write_photo_page(run, self.trainer.recipe, standing)
 
 
 class PhotoExhibit(Exhibit):
@@ -106,7 +106,7 @@ class PhotoExhibit(Exhibit):
             folder = self._run / SAMPLES / f"photo_{number}"
             if not (folder / "photo.jpg").exists():
                 write_atomic(folder / "photo.jpg", encode_jpeg(photo))
-            write_atomic(folder / f"{step:07d}.jpg", encode_jpeg(painting))
+            write_atomic(sample_file(folder, step), encode_jpeg(painting))
         rows: list[list[Picture | None]] = [
             [picture for pair in shown[first : first + _BESIDE] for picture in pair]
             for first in range(0, len(shown), _BESIDE)

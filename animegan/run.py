@@ -124,6 +124,16 @@ def run_folder(name: str) -> Path:
     return RUNS / name
 
 
+def sampled(folder: Path) -> set[int]:
+    """The steps of which a folder holds a sample."""
+    return {int(path.stem) for path in folder.glob("*.jpg") if path.stem.isdecimal()}
+
+
+def sample_file(folder: Path, step: int) -> Path:
+    """Where the sample of a step lies in its folder."""
+    return folder / f"{step:07d}.jpg"
+
+
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Let no other training work on a run meanwhile; a killed one's lock is no lock.

@@ -1,32 +1,23 @@
-"""A run's page: held-out photos through time, measures, loss curves, the chosen step and why.
+"""A run's page: how far it is, the chosen step and why, sections on what it learns, its recipe.
 
 One self-contained file; while training goes on it loads itself anew.
 """
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from animegan.course import Standing
-from animegan.judge import MEANINGS
-from animegan.recipes import Recipe
-from animegan.run import LOG_FILE, METRICS_FILE, PAGE, SAMPLES, SPEED_FILE, read_lines
-from animegan.run_charts import losses_section, measures_section
+from animegan.run import LOG_FILE, PAGE, SPEED_FILE, read_lines, sample_file
 from animeprep.files import write_atomic
 from animeprep.images import read_rgb, thumbnail
 from animeprep.page import Figure, Section, Table, script, templates
 from animeprep.settings import Settings
 
-#: Steps that the slider goes through, and that are shown beside each other, at most.
-_SHOWN, _BESIDE = 24, 6
-#: Side of the small pictures.
-_THUMBNAIL = 200
-
 
 @dataclass(frozen=True)
-class _Photo:
+class Photo:
     """A held-out photo and its paintings as data URLs."""
 
     number: int
@@ -36,69 +27,71 @@ class _Photo:
     painted: Sequence[str]
 
 
-def write_run_page(run: Path, recipe: Recipe, standing: Standing) -> None:
-    """Write `index.html` from what lies in the run's folder.
+@dataclass(frozen=True)
+class Slides:
+    """Photos that a slider leads through the steps of a run.
+
+    Attributes:
+        steps: what each is called.
+        photos: with a painting for each step.
+    """
+
+    steps: Sequence[str] = ()
+    photos: Sequence[Photo] = ()
+
+
+def write_run_page(
+    run: Path,
+    title: str,
+    recipe: Settings,
+    standing: Standing,
+    sections: Sequence[Section | None],
+    slides: Slides | None = None,
+) -> None:
+    """Write `index.html`.
 
     Args:
         run: the run's folder.
+        title: what the run learns.
         recipe: what it is trained with.
         standing: how far it is.
+        sections: on what it learns; None is left out.
+        slides: stand before all sections.
 
     Raises:
         OutputError: it cannot be written.
     """
-    best = standing.choice.step if standing.choice else None
-    metrics = list(read_lines(run / METRICS_FILE))
-    painted = _painted_steps(run)
-    shown = spread(painted, _SHOWN, best)
-    players = {
-        "Generator": recipe.generator_weights(),
-        "Discriminator": recipe.discriminator_weights(),
-    }
-    sections = [
-        _through_time(run, spread(painted, _BESIDE, best), best),
-        measures_section(metrics, best, MEANINGS, "On the held-out photos, painted at each save"),
-        losses_section(run, players, standing.length.total),
-        facts_section(run, recipe, standing),
-    ]
     environment = templates("animegan", "animeprep")
     page = environment.get_template("run.html").render(
-        title=f"{run.resolve().name}: {recipe.method}",
-        lead=lead(run, standing),
-        chosen=f"step {best:,}: {standing.choice.why}" if standing.choice else "",
+        title=f"{run.resolve().name}: {title}",
+        lead=_lead(run, standing),
+        chosen=f"step {standing.best:,}: {standing.choice.why}" if standing.choice else "",
         alarms=standing.alarms,
         running=standing.step < standing.length.total,
-        photos=_photos(run, shown),
-        steps=[called(step, best, shown[-1]) for step in shown],
-        shown=max(0, len(shown) - 1),
-        sections=[one for one in sections if one is not None],
+        slides=slides or Slides(),
+        sections=[one for one in sections if one is not None] + [_facts(run, recipe, standing)],
         scripts=[script(environment, name) for name in ("page.js", "run.js")],
-    )  # fmt: skip
+    )
     write_atomic(run / PAGE, page.encode(errors="replace"))
 
 
-def lead(run: Path, standing: Standing) -> str:
-    """How far a run is and how fast it goes."""
-    told = standing.length.told(standing.step).capitalize()
-    speeds = list(read_lines(run / SPEED_FILE))
-    if speeds:
-        told += f"; {speeds[-1]['pictures_per_second']:.3g} pictures a second"
-    return f"{told}."
+def figures(folder: Path, steps: Sequence[int], best: int | None, side: int) -> list[Figure]:
+    """The samples of some steps, in order; the best one is framed.
 
-
-def _folders(run: Path) -> list[Path]:
-    """One folder for each held-out photo that is shown."""
-    found = [path for path in (run / SAMPLES).glob("photo_*") if path.is_dir()]
-    return sorted(found, key=lambda path: (len(path.name), path.name))
-
-
-def _painted_steps(run: Path) -> list[int]:
-    """The steps for which there are samples of every photo."""
-    steps = [
-        {int(path.stem) for path in folder.glob("*.jpg") if path.stem.isdecimal()}
-        for folder in _folders(run)
+    Args:
+        folder: holds them.
+        steps: at least one; the last is the latest.
+        best: the chosen one.
+        side: the longer one of each, pixels.
+    """
+    return [
+        Figure(
+            thumbnail(read_rgb(sample_file(folder, step)), side),
+            called(step, best, steps[-1]),
+            chosen=step == best,
+        )
+        for step in steps
     ]
-    return sorted(set.intersection(*steps)) if steps else []
 
 
 def spread(steps: Sequence[int], most: int, best: int | None) -> list[int]:
@@ -120,39 +113,16 @@ def called(step: int, best: int | None, last: int) -> str:
     return f"step {step:,}" + (f" ({', '.join(words)})" if words else "")
 
 
-def _photos(run: Path, steps: Sequence[int]) -> list[_Photo]:
-    photos = []
-    for number, folder in enumerate(_folders(run), 1):
-        height, width = read_rgb(folder / "photo.jpg").shape[:2]
-        painted = [_url(folder / f"{step:07d}.jpg") for step in steps]
-        photos.append(_Photo(number, width, height, _url(folder / "photo.jpg"), painted))
-    return photos if steps else []
+def _lead(run: Path, standing: Standing) -> str:
+    """How far a run is and how fast it goes."""
+    told = standing.length.told(standing.step).capitalize()
+    speeds = list(read_lines(run / SPEED_FILE))
+    if speeds:
+        told += f"; {speeds[-1]['pictures_per_second']:.3g} pictures a second"
+    return f"{told}."
 
 
-def _url(path: Path) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def _through_time(run: Path, steps: Sequence[int], best: int | None) -> Section | None:
-    rows = [
-        [
-            Figure(thumbnail(read_rgb(folder / "photo.jpg"), _THUMBNAIL), "photo"),
-            *(
-                Figure(
-                    thumbnail(read_rgb(folder / f"{step:07d}.jpg"), _THUMBNAIL),
-                    called(step, best, steps[-1]),
-                    chosen=step == best,
-                )
-                for step in steps
-            ),
-        ]
-        for folder in _folders(run)
-    ]
-    text = "The same photos, painted as training went on. The framed step is the chosen one."
-    return Section("Through time", text, rows=rows, anchor="time-rows") if steps else None
-
-
-def facts_section(run: Path, recipe: Settings, standing: Standing) -> Section:
+def _facts(run: Path, recipe: Settings, standing: Standing) -> Section:
     """The recipe, what went wrong, files that were passed over."""
     tables = [
         Table(

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from animegan.course import Standing
 from animegan.faces.recipe import FaceRecipe
-from animegan.run import METRICS_FILE, PAGE, SAMPLES, read_lines
+from animegan.run import METRICS_FILE, SAMPLES, read_lines, sampled
 from animegan.run_charts import losses_section, measures_section
-from animegan.run_page import called, facts_section, lead, spread
-from animeprep.files import write_atomic
-from animeprep.images import read_rgb, thumbnail
-from animeprep.page import Figure, Section, script, templates
+from animegan.run_page import figures, spread, write_run_page
+from animeprep.page import Section
 
 #: Sheets that are shown, and the side of one.
 _SHOWN, _THUMBNAIL = 8, 480
@@ -42,7 +40,7 @@ def write_face_page(
     Raises:
         OutputError: it cannot be written.
     """
-    best = standing.choice.step if standing.choice else None
+    best = standing.best
     # Untrained faces are so far off that beside them nothing could be seen of the others.
     metrics = [line for line in read_lines(run / METRICS_FILE) if line["step"]]
     players = {
@@ -54,37 +52,17 @@ def write_face_page(
         measures_section(metrics, best, MEANINGS, _MEASURED),
         losses_section(run, players, standing.length.total, log_scale=False),
         *more,
-        facts_section(run, recipe, standing),
     ]
-    environment = templates("animegan", "animeprep")
-    page = environment.get_template("run.html").render(
-        title=f"{run.resolve().name}: faces from words",
-        lead=lead(run, standing),
-        chosen=f"step {best:,}: {standing.choice.why}" if standing.choice else "",
-        alarms=standing.alarms,
-        running=standing.step < standing.length.total,
-        photos=[],
-        sections=[one for one in sections if one is not None],
-        scripts=[script(environment, name) for name in ("page.js", "run.js")],
-    )
-    write_atomic(run / PAGE, page.encode(errors="replace"))
+    write_run_page(run, "faces from words", recipe, standing, sections)
 
 
 def _through_time(run: Path, best: int | None) -> Section | None:
-    steps = sorted(int(path.stem) for path in (run / SAMPLES).glob("*.jpg")
-                   if path.stem.isdecimal())  # fmt: skip
+    steps = spread(sorted(sampled(run / SAMPLES)), _SHOWN, best)
     if not steps:
         return None
-    figures = [
-        Figure(
-            thumbnail(read_rgb(run / SAMPLES / f"{step:07d}.jpg"), _THUMBNAIL),
-            called(step, best, steps[-1]),
-            chosen=step == best,
-        )
-        for step in reversed(spread(steps, _SHOWN, best))
-    ]
+    sheets = figures(run / SAMPLES, steps, best, _THUMBNAIL)[::-1]
     text = (
         "Faces for the same words from the same noise, the latest first. Rows share their noise, "
         "columns their words. The framed step is the chosen one."
     )
-    return Section("Through time", text, figures=figures, size="large", anchor="time-rows")
+    return Section("Through time", text, figures=sheets, size="large", anchor="time-rows")

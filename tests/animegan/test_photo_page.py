@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from animegan.course import Standing
+from animegan.photo_page import write_photo_page
 from animegan.plan import Plan
 from animegan.recipes import make_recipe
-from animegan.run_page import write_run_page
 from animegan.verdict import Choice
 from animeprep.images import encode_jpeg
 
@@ -49,7 +49,7 @@ def run(tmp_path):
 @pytest.fixture
 def page(run):
     standing = Standing(310, LENGTH, Choice(250, "it is nearest"), [ALARM], ["x.png: broken"])
-    write_run_page(run, make_recipe("animeganv2"), standing)
+    write_photo_page(run, make_recipe("animeganv2"), standing)
     return (run / "index.html").read_text()
 
 
@@ -68,7 +68,7 @@ def test_alarms_rollbacks_and_broken_files_are_told(page):
 
 
 def test_a_finished_run_loads_itself_no_more(run):
-    write_run_page(run, make_recipe(), Standing(600, LENGTH))
+    write_photo_page(run, make_recipe(), Standing(600, LENGTH))
     assert "<body>" in (run / "index.html").read_text()
 
 
@@ -109,7 +109,7 @@ def test_curves_are_weighted_terms_and_measures_with_bands(page):
 
 def test_a_run_without_anything_yet_has_a_page(tmp_path):
     run = tmp_path / "new"
-    write_run_page(run, make_recipe(), Standing(0, LENGTH))
+    write_photo_page(run, make_recipe(), Standing(0, LENGTH))
     page = (run / "index.html").read_text()
     assert "Step 0 of 600" in page
     assert "Held-out photos" not in page
