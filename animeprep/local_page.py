@@ -19,7 +19,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from animeprep.errors import AnimeprepError, UsageError
 from animeprep.files import writing
@@ -48,6 +50,28 @@ class Refusal(Exception):  # noqa: N818 - an answer rather than an error
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         self.status = status
         self.reason = reason
+
+
+def nothing_here() -> Refusal:
+    """What is said of an address that the page does not have."""
+    return Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+
+
+class Sent(BaseModel):
+    """What a page sends; its fields and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read it from JSON; a `Refusal` names the field that is wrong."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = " ".join(str(part) for part in first["loc"])
+            told = f"{where}: {first['msg']}" if where else first["msg"]
+            raise Refusal(HTTPStatus.BAD_REQUEST, told) from error
 
 
 class LocalServer(ThreadingHTTPServer):
@@ -125,7 +149,7 @@ class LocalHandler(BaseHTTPRequestHandler, ABC):
 
     def put(self, length: int) -> None:  # noqa: ARG002 - for those who take files
         """Answer a PUT that showed the token; `receive` reads its body."""
-        raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+        raise nothing_here()
 
     def do_GET(self) -> None:
         """Called by the base class."""

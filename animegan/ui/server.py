@@ -13,15 +13,13 @@ from secrets import token_urlsafe
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from animegan.stylize import PaintSettings
 from animegan.ui.choices import Models, find_pages
 from animegan.ui.dropped import Advance, Dropped, Painting
 from animegan.ui.jobs import Job, Jobs, Latest
 from animegan.ui.opening import open_dropped
 from animeprep.errors import InputError
-from animeprep.local_page import LocalHandler, LocalServer, Refusal
+from animeprep.local_page import LocalHandler, LocalServer, Refusal, Sent, nothing_here
 from animeprep.names import shortened
 from animeprep.page import templates
 
@@ -39,20 +37,16 @@ _JPEG, _HTML = "image/jpeg", "text/html; charset=utf-8"
 Item = TypeVar("Item")
 
 
-class Wanted(BaseModel):
+class Wanted(Sent):
     """What the page asks for: a photo's key, a model's, and how to paint."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     photo: str
     model: str
     settings: PaintSettings
 
 
-class Unwanted(BaseModel):
+class Unwanted(Sent):
     """The key of a photo whose painting is to stop."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     photo: str
 
@@ -171,7 +165,7 @@ class _Handler(LocalHandler):
             case ["", "page", key]:
                 self._report(key)
             case _:
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+                raise nothing_here()
 
     def _painting(self, key: str) -> Painting:
         return _known(_known(self.server.jobs.get(key)).painting)
@@ -195,19 +189,14 @@ class _Handler(LocalHandler):
         self.send_json(self.server.take(name, partial(self.receive, length)))
 
     def post(self, body: bytes) -> None:
-        try:
-            match self.path:
-                case "/paint":
-                    self.send_json(self.server.paint(Wanted.model_validate_json(body)))
-                case "/cancel":
-                    self.server.jobs.cancel(Unwanted.model_validate_json(body).photo)
-                    self.send_json({})
-                case _:
-                    raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = " ".join(str(part) for part in first["loc"])
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}") from error
+        match self.path:
+            case "/paint":
+                self.send_json(self.server.paint(Wanted.read(body)))
+            case "/cancel":
+                self.server.jobs.cancel(Unwanted.read(body).photo)
+                self.send_json({})
+            case _:
+                raise nothing_here()
 
 
 def _known(found: Item | None) -> Item:

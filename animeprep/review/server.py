@@ -11,20 +11,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
-
-from jinja2 import Environment, StrictUndefined
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from animeprep.curation import KEEP, Sitting, State
 from animeprep.dataset import Dataset
 from animeprep.errors import DatasetError, InputError
 from animeprep.folders import Summary
 from animeprep.images import encode_jpeg, read_rgb, thumbnail
-from animeprep.local_page import LocalHandler, LocalServer, Refusal
+from animeprep.local_page import LocalHandler, LocalServer, Refusal, Sent, nothing_here
+from animeprep.page import templates
 from animeprep.review.catalogue import TABS, Candidate, Catalogue, key_of
 
 STAGE = "review"
@@ -38,10 +35,8 @@ _PLACEHOLDER = (
 _decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
-class Decision(BaseModel):
+class Decision(Sent):
     """What the page sends: a picture's key, and whether its whole cluster is meant."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     picture: str
     decision: Literal["keep", "reject"] | None
@@ -69,8 +64,7 @@ class ReviewServer(LocalServer):
 
     def page(self, nonce: str) -> str:
         """The page; `nonce` marks its style and script as its own."""
-        text = resources.files("animeprep").joinpath("templates/review.html").read_text("utf-8")
-        template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
+        template = templates("animeprep").get_template("review.html")
         name = self.dataset.root.resolve().name
         return template.render(nonce=nonce, token=self.token, tabs=TABS, name=name)
 
@@ -186,7 +180,7 @@ class _Handler(LocalHandler):
             case ["", "picture", key]:
                 self.send(*self.server.picture(key, _large))
             case _:
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+                raise nothing_here()
 
     def _listing(self, query: str) -> dict[str, Any]:
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
@@ -198,15 +192,11 @@ class _Handler(LocalHandler):
     def post(self, body: bytes) -> None:
         match self.path:
             case "/decide":
-                try:
-                    wanted = Decision.model_validate_json(body)
-                except ValidationError as error:
-                    raise Refusal(HTTPStatus.BAD_REQUEST, "that is no decision") from error
-                self.send_json(self.server.decide(wanted))
+                self.send_json(self.server.decide(Decision.read(body)))
             case "/undo":
                 self.send_json(self.server.undo())
             case _:
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+                raise nothing_here()
 
 
 def serve(

@@ -4,20 +4,16 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from animegan.faces.rating.items import Item
 from animegan.faces.rating.marks import Mark, Marks
 from animeprep.folders import Summary
 from animeprep.images import encode_png
-from animeprep.local_page import LocalHandler, LocalServer, Refusal
+from animeprep.local_page import LocalHandler, LocalServer, Refusal, Sent, nothing_here
 from animeprep.page import templates
 
 
-class Given(BaseModel):
+class Given(Sent):
     """What the page sends: an item's key and its marks."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     item: str
     text: Mark
@@ -42,7 +38,7 @@ class RatingServer(LocalServer):
 
     def page(self, nonce: str) -> str:
         """The page; `nonce` marks its style and script as its own."""
-        template = templates("animegan").get_template("rate.html")
+        template = templates("animegan", "animeprep").get_template("rate.html")
         return template.render(nonce=nonce, token=self.token, file=self.marks.path.name)
 
     def next(self, first: Item | None = None) -> dict[str, Any]:
@@ -84,20 +80,16 @@ class _Handler(LocalHandler):
                 # All as PNG: another coding would tell real faces from drawn ones.
                 self.send(encode_png(self.server.item(key).picture), "image/png")
             case _:
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+                raise nothing_here()
 
     def post(self, body: bytes) -> None:
         match self.path:
             case "/marks":
-                try:
-                    given = Given.model_validate_json(body)
-                except ValidationError as error:
-                    raise Refusal(HTTPStatus.BAD_REQUEST, "those are no marks") from error
-                self.send_json(self.server.give(given))
+                self.send_json(self.server.give(Given.read(body)))
             case "/back":
                 self.send_json(self.server.next(self.server.marks.take_back()))
             case _:
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+                raise nothing_here()
 
 
 def serve(
