@@ -1,6 +1,5 @@
 import base64
 import hashlib
-import importlib.util
 import json
 import re
 
@@ -117,39 +116,28 @@ def test_a_run_without_anything_yet_has_a_page(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not importlib.util.find_spec("playwright"), reason="there is no playwright")
-def test_sliders_move_in_a_browser(run, page):
-    from playwright.sync_api import Error, sync_playwright
-
+def test_sliders_move_in_a_browser(run, page, browser):
     complaints: list[str] = []
-    with sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-            )
-        except Error as error:
-            pytest.skip(f"no browser: {error}")
-        tab = browser.new_page(viewport={"width": 1000, "height": 800})
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.goto(f"file://{run / 'index.html'}")
-        first = tab.locator(".pair").first
-        shown = first.locator("img.painted:not([hidden])")
-        assert shown.get_attribute("alt") == "Photo 1 painted after step 310 (latest)"
-        tab.locator("#time").fill("0")
-        assert tab.locator("#at").inner_text() == "step 0"
-        assert shown.get_attribute("alt") == "Photo 1 painted after step 0"
-        box = first.bounding_box()
-        assert box
-        middle = box["y"] + box["height"] / 2
-        tab.mouse.move(box["x"] + box["width"] / 2, middle)
-        tab.mouse.down()
-        tab.mouse.move(box["x"] + 0.2 * box["width"], middle)
-        tab.mouse.up()
-        assert first.evaluate("one => one.style.getPropertyValue('--line')") == "20%"
-        # What was chosen stays when the page loads itself anew.
-        tab.reload()
-        assert tab.locator("#at").inner_text() == "step 0"
-        assert first.evaluate("one => one.style.getPropertyValue('--line')") == "20%"
-        browser.close()
+    tab = browser.new_page(viewport={"width": 1000, "height": 800})
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(f"file://{run / 'index.html'}")
+    first = tab.locator(".pair").first
+    shown = first.locator("img.painted:not([hidden])")
+    assert shown.get_attribute("alt") == "Photo 1 painted after step 310 (latest)"
+    tab.locator("#time").fill("0")
+    assert tab.locator("#at").inner_text() == "step 0"
+    assert shown.get_attribute("alt") == "Photo 1 painted after step 0"
+    box = first.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + box["width"] / 2, middle)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    tab.mouse.up()
+    assert first.evaluate("one => one.style.getPropertyValue('--line')") == "20%"
+    # What was chosen stays when the page loads itself anew.
+    tab.reload()
+    assert tab.locator("#at").inner_text() == "step 0"
+    assert first.evaluate("one => one.style.getPropertyValue('--line')") == "20%"
     assert complaints == []
