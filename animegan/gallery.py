@@ -45,7 +45,8 @@ class Gallery:
         self._run = run
         self._length = length
         self._tell = tell
-        # A judge that is not there yet is trained now, with random numbers; who goes on has it.
+        # An exhibit may train its judge, with random numbers; a run that goes on finds it trained,
+        # and its steps must draw the same ones.
         with untouched_randomness(trainer.device):
             self._exhibit = course.exhibit(run)
         self.problems = self._exhibit.problems
