@@ -59,7 +59,7 @@ class Books:
         state.forget_after(run, step)
         # A kill may have come between the state and what follows it.
         if resumed:
-            state.write_generators(trainer, run)
+            state.write_generators(trainer, run, self._fingerprint)
         else:
             state.save(trainer, run, self._fingerprint)
         self.gallery = Gallery(job.course, run, job.length, job.tell)

@@ -203,8 +203,8 @@ class _Session:
             raise TrainingError(
                 f"step {failed}",
                 f"{problem}, even with learning rates × {self.trainer.rate_factor:g}",
-                "the last good state is kept; train under another --name with --clip 1, lower "
-                "--generator-lr and --discriminator-lr, or --precision fp32",
+                "the last good state is kept; train under another --name with "
+                + self.trainer.steadier(),
             )
         self._resume()
         self.trainer.rate_factor = factor

@@ -72,6 +72,10 @@ class Learner(ABC):
     def remedy(self) -> str:
         """What helps where memory runs out."""
 
+    @abstractmethod
+    def steadier(self) -> str:
+        """What helps where numbers grow out of all bounds."""
+
     @contextlib.contextmanager
     def memory_advice(self) -> Iterator[None]:
         """Say what helps where memory runs out within the block.

@@ -22,9 +22,11 @@ from animeprep.files import sweep_parts, writing
 
 _STATE, _GENERATOR = "state", "generator"
 _RATE = "rate_factor"
+#: Where a header's recipe says what was learned from.
+DATASET = "dataset"
 #: What no option names.
 _SPOKEN = {
-    "dataset": "other pictures, or other held-out ones, than the dataset has now",
+    DATASET: "other pictures, or other held-out ones, than the dataset has now",
     "scales": "other weights for its feature network (--balance)",
 }
 #: What may change while a run goes on: how long it is, and how a step is computed.
@@ -61,17 +63,22 @@ def save(trainer: Learner, run: Path, fingerprint: str) -> None:
     told = _told(trainer.recipe, fingerprint)
     header = Header(_STATE, trainer.recipe.generator, trainer.step_done, told)
     checkpoint.write(state_file(run, trainer.step_done), tensors, header)
-    write_generators(trainer, run)
+    write_generators(trainer, run, fingerprint)
 
 
-def write_generators(trainer: Learner, run: Path) -> None:
+def write_generators(trainer: Learner, run: Path, fingerprint: str) -> None:
     """Write the generator that paints: as the latest, and under its step.
+
+    Args:
+        trainer: between two steps.
+        run: the run's folder.
+        fingerprint: of the training sets.
 
     Raises:
         OutputError: a file cannot be written.
     """
     recipe, step = trainer.recipe, trainer.step_done
-    header = Header(_GENERATOR, recipe.generator, step, recipe.model_dump(mode="json"))
+    header = Header(_GENERATOR, recipe.generator, step, _told(recipe, fingerprint))
     for path in (generator_file(run, step), run / GENERATOR_FILE):
         checkpoint.write(path, trainer.painter.state_dict(), header)
 
@@ -172,7 +179,7 @@ def forget_after(run: Path, step: int) -> None:
 
 
 def _told(recipe: LearnersRecipe, fingerprint: str) -> dict[str, Any]:
-    return {**recipe.model_dump(mode="json"), "dataset": fingerprint}
+    return {**recipe.model_dump(mode="json"), DATASET: fingerprint}
 
 
 def _check(path: Path, saved: dict[str, Any], ours: dict[str, Any]) -> None:

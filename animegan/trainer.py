@@ -82,6 +82,10 @@ class Trainer(Learner):
             "or on a GPU try --precision bf16"
         )
 
+    def steadier(self) -> str:
+        """What helps where numbers grow out of all bounds."""
+        return "--clip 1, lower --generator-lr and --discriminator-lr, or --precision fp32"
+
     @property
     def painter(self) -> Generator:
         """What paints: the moving average of G where there is one, else G."""

@@ -15,15 +15,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from animegan.faces.collection import Faces
+from animegan.faces.evaluation import conditions_of
 from animegan.faces.looks import Looks, look
 from animegan.faces.measures import both, distance, diversity, joint_distance
 from animegan.faces.reading import Reading, read_faces
 from animegan.faces.teachers import load_examiner
-from animegan.faces.words import conditions
 from animegan.measures import Interval
 from animeprep.images import to_gray
 
@@ -77,12 +76,6 @@ def cases(faces: Faces, rng: np.random.Generator) -> Iterator[tuple[str, Faces]]
         yield name, Faces(names, spoilt, hair, eyes)
 
 
-def said(faces: Faces) -> NDArray[np.float64]:
-    """Conditions, N×23."""
-    parts = (torch.from_numpy(places) for places in (faces.hair, faces.eyes))
-    return conditions(*parts).double().numpy()
-
-
 def measure(faces: Faces, ours: Looks, other: Faces, real: Looks) -> list[Interval]:
     """All columns of a case."""
     pairs = [(one, the_other) for one, the_other in (
@@ -90,7 +83,9 @@ def measure(faces: Faces, ours: Looks, other: Faces, real: Looks) -> list[Interv
         (ours.features, real.features),
         (ours.untrained, real.untrained),
     )]  # fmt: skip
-    joint = [joint_distance(one, said(faces), two, said(other)) for one, two in pairs]
+    joint = [
+        joint_distance(one, conditions_of(faces), two, conditions_of(other)) for one, two in pairs
+    ]
     alone = [distance(one, two) for one, two in pairs[1:]]
     words = both(faces.hair, faces.eyes), both(other.hair, other.eyes)
     various = diversity(ours.features, words[0], real.features, words[1])
@@ -106,7 +101,7 @@ def main() -> None:
     one, other = (held_out.take(half) for half in np.array_split(order, 2))
     real = look(examiner, other.pictures)
     begun = time.perf_counter()
-    joint_distance(real.all_features, said(other), real.all_features, said(other))
+    joint_distance(real.all_features, conditions_of(other), real.all_features, conditions_of(other))
     print(f"{len(one)} against {len(other)} faces; the joint distance takes "
           f"{time.perf_counter() - begun:.2f} s\n")  # fmt: skip
     print("| case |", " | ".join(COLUMNS), "|")

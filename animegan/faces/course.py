@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from animegan.course import Course, Exhibit, Look, Standing
 from animegan.faces.batches import FaceBatch, FaceBatches
 from animegan.faces.collection import Faces, fingerprint
-from animegan.faces.evaluation import drawn_like, grid_words
+from animegan.faces.evaluation import FEWEST, conditions_of, drawn_like, grid_words, some_of
 from animegan.faces.examiner import Examiner
 from animegan.faces.looks import look
 from animegan.faces.measures import accuracy, both, diversity, joint_distance
@@ -19,7 +17,7 @@ from animegan.faces.run_page import write_face_page
 from animegan.faces.sampling import Sampler
 from animegan.faces.trainer import FaceTrainer
 from animegan.faces.verdict import alarms, choose
-from animegan.faces.words import UNSAID, Words, conditions
+from animegan.faces.words import UNSAID, Words
 from animegan.learner import Terms
 from animegan.measures.interval import Interval
 from animegan.plan import Plan
@@ -31,6 +29,8 @@ from animeprep.page import Section
 
 #: Held-out faces that are measured against, at most; so many faces are drawn.
 _MEASURED = 500
+#: Seeds from here on are nobody's: no other measure may see the faces that chose the best step.
+_NOISE = 2**32
 #: Words and faces of each on a sheet, and the side of one, pixels.
 _GRID, _SIDE = 5, 96
 
@@ -100,17 +100,17 @@ class FaceExhibit(Exhibit):
     def __init__(self, trainer: FaceTrainer, lessons: Lessons) -> None:
         self._trainer, self._examiner = trainer, lessons.examiner
         held_out = lessons.held_out
-        said = np.flatnonzero((held_out.hair != UNSAID) & (held_out.eyes != UNSAID))[:_MEASURED]
-        self._real = held_out.take(said)
+        said = np.flatnonzero((held_out.hair != UNSAID) & (held_out.eyes != UNSAID))
+        self._real = some_of(held_out.take(said), _MEASURED)
         self._grid = grid_words(lessons.train, _GRID)
-        self._seen = (
-            look(self._examiner, self._real.pictures, trainer.device) if said.size else None
-        )
+        enough = len(self._real) >= FEWEST
+        self._seen = look(self._examiner, self._real.pictures, trainer.device) if enough else None
 
     def look(self, step: int) -> Look:
         """Draw, let the examiner see it, and draw the sheet."""
         del step
-        sampler = Sampler(self._trainer.painter, self._trainer.device, self._trainer.recipe.seed)
+        trainer = self._trainer
+        sampler = Sampler(trainer.painter, trainer.device, _NOISE + trainer.recipe.seed)
         return Look(self._measures(sampler), self._sheet(sampler))
 
     def _measures(self, sampler: Sampler) -> dict[str, list[float]]:
@@ -118,7 +118,7 @@ class FaceExhibit(Exhibit):
             return {}
         real, words = self._real, both(self._real.hair, self._real.eyes)
         seen = look(self._examiner, drawn_like(self._real, sampler), self._trainer.device)
-        condition = _conditions(real).double().numpy()
+        condition = conditions_of(real)
         found: dict[str, Interval | None] = {
             "hair": accuracy(seen.hair, real.hair).right,
             "eyes": accuracy(seen.eyes, real.eyes).right,
@@ -153,7 +153,3 @@ class FaceExhibit(Exhibit):
         counts = {name: np.bincount(self._real.places(name)) for name in ("hair", "eyes")}
         shares = {name: some.max() / some.sum() for name, some in counts.items() if some.size}
         return alarms(lines, shares)
-
-
-def _conditions(faces: Faces) -> Tensor:
-    return conditions(torch.from_numpy(faces.hair), torch.from_numpy(faces.eyes))

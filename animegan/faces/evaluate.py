@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from animegan.checkpoint import read_header
@@ -14,15 +13,18 @@ from animegan.faces.arrange import lay_out, table
 from animegan.faces.detector import Detector
 from animegan.faces.evaluation import (
     FEATURES,
+    FEWEST,
     JOINT,
     Evaluation,
     drawn_like,
     grid_words,
     measure,
+    some_of,
 )
 from animegan.faces.evaluation_page import Shown, told, write_evaluation
 from animegan.faces.examiner import Examiner
 from animegan.faces.model import load_face_generator
+from animegan.faces.origin import AS_ITS_RUN
 from animegan.faces.reading import Collected
 from animegan.faces.sampling import Sampler
 from animegan.faces.teachers import EXAMINER_FILE, load_examiner
@@ -35,8 +37,8 @@ STAGE = "faces evaluate"
 PAGE, FIGURES = "index.html", "evaluation.json"
 #: Rows of the assignment's grid, and faces in each.
 _GRID = 5
-#: Held-out faces that are measured against, at least and at most.
-_FEWEST, _MOST = 4, 1000
+#: Held-out faces that are measured against, at most.
+_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,9 @@ def _examiner_of(job: Job, data: Collected) -> Examiner:
         raise CheckpointError(
             job.examiner,
             "did not learn from the faces that are left to training here",
-            "read them as its run did (--held-out, --split-seed, the policies)",
+            AS_ITS_RUN,
         )
-    if len(data.held_out) < _FEWEST:
+    if len(data.held_out) < FEWEST:
         told = f"{len(data.held_out)} held-out faces are too few to measure with"
         raise CheckpointError(job.model, told, "train with a larger --held-out")
     return examiner
@@ -127,8 +129,7 @@ def evaluate(
     make_folder(out)  # rather now than after minutes
     generator, header = load_face_generator(job.model)
     sampler = Sampler(generator, device, seed)
-    order = np.random.default_rng(0).permutation(len(data.held_out))[:_MOST]
-    held_out = data.held_out.take(np.sort(order))
+    held_out = some_of(data.held_out, _MOST)
     with progress("drawing faces", len(held_out)) as advance:
         drawn = replace(held_out, pictures=drawn_like(held_out, sampler, advance))
     evaluation = measure(drawn, held_out, data.train, examiner, device)

@@ -31,6 +31,8 @@ _SMALL = 16
 JOINT, EXAMINER, UNTRAINED = "joint", "examiner", "untrained"
 #: How often the held-out faces are halved, by lot.
 _HALVINGS = 10
+#: Fewer held-out faces say nothing.
+FEWEST = 4
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class Evaluation:
             "memorising": {name: found._asdict() for name, found in self.memorising.items()},
             "distances": self.distances,
         }
+
+
+def some_of(faces: Faces, most: int) -> Faces:
+    """So many of the faces at most, by lot, always the same ones; their order stays."""
+    return faces.take(np.sort(np.random.default_rng(0).permutation(len(faces))[:most]))
 
 
 def words_of(faces: Faces) -> list[Words]:
@@ -151,7 +158,7 @@ def measure(
         _diversity(ours, real, both(drawn.hair, drawn.eyes)),
         memorising,
         nearest,
-        _distances(ours.looks, real.looks, _conditions(drawn)),
+        _distances(ours.looks, real.looks, conditions_of(drawn)),
     )
 
 
@@ -203,7 +210,8 @@ def _diversity(ours: _Seen, real: _Seen, words: measures.Places) -> dict[str, In
     }
 
 
-def _conditions(faces: Faces) -> Features:
+def conditions_of(faces: Faces) -> Features:
+    """What is said of N faces as conditions, N×23."""
     return conditions(torch.from_numpy(faces.hair), torch.from_numpy(faces.eyes)).double().numpy()
 
 

@@ -127,8 +127,8 @@ def _following(evaluation: Evaluation) -> Table:
     return Table(head, rows)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _distances(evaluation: Evaluation) -> Table:

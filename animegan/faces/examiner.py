@@ -197,7 +197,7 @@ def varied(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def _standardise(network: Examiner, faces: Faces, device: torch.device) -> None:
-    """Measure mean and deviation of the features, on 1,024 of the faces at most."""
+    """Measure mean and deviation of the features, on some 1,000 to 2,000 of the faces."""
     some = torch.from_numpy(faces.pictures[:: max(1, len(faces) // 1024)])
     features = torch.cat([network.pooled(to_batch(part, device)) for part in some.split(128)])
     network.centre.copy_(features.mean(0))

@@ -45,12 +45,12 @@ class Accuracy(NamedTuple):
     Attributes:
         right: the share, 0 to 1, over the faces of which something was asked.
         shuffled: the same with each face against the words of another one, in the mean over all
-            pairs of two: what faces reach that do not heed their words. NaN for a single face.
+            pairs of two: what faces reach that do not heed their words. None for a single face.
         majority: what the one answer reaches that is said most often of training faces.
     """
 
     right: Interval
-    shuffled: float
+    shuffled: float | None
     majority: float
 
 
@@ -72,7 +72,7 @@ def accuracy(seen: Places, asked: Places, learned: Places | None = None) -> Accu
     most = int(max(seen.max(), asked.max())) + 1
     of_seen, of_asked = (np.bincount(places, minlength=most) for places in (seen, asked))
     pairs = count * (count - 1)
-    shuffled = (int(of_seen @ of_asked) - int(right.sum())) / pairs if pairs else float("nan")
+    shuffled = (int(of_seen @ of_asked) - int(right.sum())) / pairs if pairs else None
     learned = asked if learned is None else learned[learned != UNSAID]
     commonest = np.bincount(learned, minlength=1).argmax()
     return Accuracy(interval.mean(right), shuffled, float((asked == commonest).mean()))

@@ -9,13 +9,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from animegan.errors import TrainingError
+from animegan.checkpoint import read_header
+from animegan.errors import CheckpointError, TrainingError
+from animegan.faces.collection import fingerprint
 from animegan.faces.reading import Collected, read_faces
 from animegan.faces.settings import Reading
 from animegan.run import write_json
+from animegan.state import DATASET
 from animeprep.settings import Settings
 
 FILE = "faces.json"
+#: What helps where faces are not split as they were for training.
+AS_ITS_RUN = "read them as its run did (--held-out, --split-seed, the policies)"
 
 
 class _Origin(Settings):
@@ -44,6 +49,7 @@ def read_again(weights: Path, source: Path | None, given: Mapping[str, Any]) -> 
         given: settings of `Reading` that differ from the run's.
 
     Raises:
+        CheckpointError: the generator learned from other faces than those left to training now.
         TrainingError: nobody says where the set is.
         DatasetError: as `read_faces`.
     """
@@ -52,7 +58,15 @@ def read_again(weights: Path, source: Path | None, given: Mapping[str, Any]) -> 
     if source is None:
         raise TrainingError(weights, "does not say what it learned from", "name the set: --data")
     kept = origin.reading.model_dump() if origin else {}
-    return read_faces(source, Reading(**(kept | dict(given))))
+    faces = read_faces(source, Reading(**(kept | dict(given))))
+    learned = read_header(weights).recipe.get(DATASET)
+    if learned not in {None, fingerprint(faces.train, faces.held_out)}:
+        raise CheckpointError(
+            weights,
+            "learned from other faces than those that are left to training here",
+            AS_ITS_RUN,
+        )
+    return faces
 
 
 def _origin(weights: Path) -> _Origin | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import RootModel, ValidationError
+from pydantic import RootModel
 
 from animegan import checkpoint
 from animegan.checkpoint import Header
@@ -30,7 +30,7 @@ from animegan.tensors import place, to_batch
 CLASSIFIERS_FILE = "classifiers.safetensors"
 EXAMINER_FILE = "examiner.safetensors"
 ANSWERS_FILE = "classifiers.json"
-_FAMILY, _CLASSIFIERS, _EXAMINER = "faces", "classifiers", "examiner"
+_CLASSIFIERS, _EXAMINER = "classifiers", "examiner"
 _BATCH = 128
 
 
@@ -90,7 +90,7 @@ class _Job:
 
     def _header(self, kind: str, schedule: Schedule) -> Header:
         recipe = {"seed": self.seed, "faces": self.train.fingerprint(), **asdict(schedule)}
-        return Header(kind, _FAMILY, schedule.passes, recipe)
+        return Header(kind, checkpoint.FACES, schedule.passes, recipe)
 
     def _kept(
         self, name: str, header: Header, new: Callable[[], Network], trained: Callable[[], Network]
@@ -175,7 +175,7 @@ def load_examiner(path: Path) -> Examiner:
         CheckpointError: missing, broken or something else.
     """
     header = checkpoint.read_header(path)
-    if (header.kind, header.generator) != (_EXAMINER, _FAMILY):
+    if (header.kind, header.generator) != (_EXAMINER, checkpoint.FACES):
         raise CheckpointError(path, f"holds a {header.kind}", f"name a run's {EXAMINER_FILE}")
     network = Examiner()
     checkpoint.load_tensors(network, path)
@@ -186,17 +186,3 @@ def _frozen(network: Network, device: torch.device) -> Network:
     network.eval().requires_grad_(requires_grad=False)
     place(network, device)
     return network
-
-
-def read_report(path: Path) -> list[Answers]:
-    """Read a run's classifiers.json.
-
-    Raises:
-        CheckpointError: missing, or something else.
-    """
-    try:
-        return _Report.model_validate_json(path.read_bytes()).root
-    except OSError as error:
-        raise CheckpointError(path, "cannot be read", "train the run again") from error
-    except ValidationError as error:
-        raise CheckpointError(path, "not a report on classifiers") from error

@@ -77,6 +77,10 @@ class FaceTrainer(Learner):
         """What helps where memory runs out."""
         return "lower --batch or --filters"
 
+    def steadier(self) -> str:
+        """What helps where numbers grow out of all bounds."""
+        return "lower --generator-lr and --critic-lr, or a higher --penalty"
+
     def step(self, batch: FaceBatch, progress: float = 0.0) -> Terms:
         """The recipe's number of steps of D, then one of G, on the same faces.
 

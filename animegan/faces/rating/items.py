@@ -1,5 +1,6 @@
 """What is rated: faces of several sources, drawn for the same words."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from animegan.faces.evaluation import drawn_like, words_of
 from animegan.faces.model import load_face_generator
 from animegan.faces.sampling import Sampler
 from animegan.faces.words import UNSAID, Words
+from animegan.painter import find_model
 from animeprep.boxes import Picture
 from animeprep.errors import UsageError
 from animeprep.files import sha256
@@ -77,6 +79,7 @@ def draw(
     sources = {REAL: real.pictures}
     for model in models:
         generator, header = load_face_generator(model)
-        name = f"{model} (step {header.step})"
-        sources[name] = drawn_like(real, Sampler(generator, device, seed))
+        # Whoever goes on may have named the same model otherwise.
+        name = os.path.relpath(find_model(model, faces=True).resolve())
+        sources[f"{name} (step {header.step})"] = drawn_like(real, Sampler(generator, device, seed))
     return gather(words_of(real), sources)

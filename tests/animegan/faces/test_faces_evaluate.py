@@ -322,10 +322,11 @@ def test_the_verb_rate_begins_with_the_faces_of_all_sources(at_run, capsys, monk
     assert main([*command, "--no-browser"]) == 0
     ((items, marks),) = begun
     sources = [item.source for item in items.values()]
-    assert sorted(sources) == ["mine (step 1234)"] * 3 + ["real"] * 3
+    drawn = "runs/mine/generator.safetensors (step 1234)"
+    assert sorted(sources) == ["real"] * 3 + [drawn] * 3
     words = {source: sorted(str(item.words) for item in items.values() if item.source == source)
              for source in sources}  # fmt: skip
-    assert words["real"] == words["mine (step 1234)"]
+    assert words["real"] == words[drawn]
     assert marks.rater == "ann"
     assert main([*command[:2], "nothing", *command[3:]]) == 1
     assert "nothing: there is no such model or run" in capsys.readouterr().err

@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
+from animegan import checkpoint
+from animegan.checkpoint import Header
+from animegan.faces.reading import read_faces
+from animegan.faces.settings import Reading
+from animegan.faces.teachers import load_examiner
 from animegan.run import read_lines
 from animeprep.__main__ import main
 from tests.animegan.faces.drawing import drawn_faces, faces_set, words_csv, write_folder, write_tar
@@ -70,7 +75,7 @@ def source(tmp_path_factory):
     return write_tar(tmp_path_factory.mktemp("faces") / "drawn.tar", faces_set(drawn))
 
 
-def test_a_run_from_faces_to_page(train, run_of, source):
+def test_a_run_from_faces_to_page(train, run_of, source, capsys):
     run = run_of("drawn")
     done = train(source, *TINY, "--steps", "4", "--json")
     assert done.code == 0, done.err
@@ -86,6 +91,11 @@ def test_a_run_from_faces_to_page(train, run_of, source):
     assert [line["step"] for line in read_lines(run / "metrics.jsonl")] == [0, 2, 4]
     for line in read_lines(run / "metrics.jsonl"):
         assert line["measures"].keys() >= {"hair", "eyes", "both", "distance"}
+    assert main(["faces", "evaluate", "drawn", "--json", "--device", "cpu"]) == 0
+    measured = json.loads(capsys.readouterr().out)[-1]["measures"]
+    # The faces that the best step was chosen by are not those that it is judged by.
+    chosen_by = [line["measures"]["distance"] for line in read_lines(run / "metrics.jsonl")]
+    assert measured["distances"]["joint"]["drawn"] not in chosen_by
     page = (run / "index.html").read_text()
     for told in ("faces from words", "Through time", "Loss terms", "joint distance", "examiner"):
         assert told in page
@@ -105,6 +115,29 @@ def test_an_evaluation_finds_the_set_of_the_run(train, tmp_path, run_of, source,
     (tmp_path / "runs" / "mine" / "faces.json").unlink()
     assert main(evaluate) == 1
     assert "does not say what it learned from; name the set: --data" in capsys.readouterr().err
+
+
+def test_what_was_learned_from_is_not_measured_or_rated(train, tmp_path, run_of, source, capsys):
+    run = run_of("mine")
+    assert train(source, *TINY, "--steps", "0", "--name", "mine").code == 0
+    other = {"faces": read_faces(source, Reading(split_seed=1)).train.fingerprint()}
+    weights = load_examiner(run / "examiner.safetensors").state_dict()
+    examiner = tmp_path / "examiner.safetensors"
+    checkpoint.write(examiner, weights, Header("examiner", "faces", 1, other))
+    others = ["faces", "evaluate", "mine", "--split-seed", "1", "--examiner", str(examiner)]
+    for verb in (others, ["faces", "rate", "mine", "--split-seed", "1", "--dry-run"]):
+        assert main(verb) == 1
+        told = capsys.readouterr().err
+        assert "generator.safetensors: learned from other faces than those that are left" in told
+
+
+def test_what_is_no_number_any_more_is_told_with_what_helps(train, run_of, source):
+    run_of("drawn")
+    done = train(source, *TINY, "--steps", "4", "--generator-lr", "1e30", "--critic-lr", "1e30")
+    assert done.code == 1
+    assert "not a number any more" in done.err
+    assert "lower --generator-lr and --critic-lr" in done.err
+    assert "--discriminator-lr" not in done.err
 
 
 def test_a_longer_run_goes_on_to_the_same_bytes(train, tmp_path, run_of, source, snapshot):
