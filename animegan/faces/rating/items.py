@@ -80,6 +80,6 @@ def draw(
     for model in models:
         generator, header = load_face_generator(model)
         # Whoever goes on may have named the same model otherwise.
-        name = os.path.relpath(find_model(model, faces=True).resolve())
+        name = os.path.relpath(find_model(model, faces=True))
         sources[f"{name} (step {header.step})"] = drawn_like(real, Sampler(generator, device, seed))
     return gather(words_of(real), sources)
