@@ -131,18 +131,19 @@ class FaceObjective:
     def _penalty(
         self, positive: Pair, kinds: Mapping[str, Pair], randoms: torch.Generator
     ) -> Tensor:
+        """The mean over the faces, and by share over the kinds that are interpolated with."""
         recipe, count = self._recipe, len(positive.picture)
-        pairs = list(kinds.values())
+        pairs, shares = list(kinds.values()), list(self._shares.values())
         if recipe.penalty_pairs == "fake":
-            pairs = [kinds["fake"]]
+            pairs, shares = [kinds["fake"]], [1.0]
         elif recipe.penalty_pairs == "drawn":
-            pairs = [_drawn(pairs, list(self._shares.values()), randoms)]
+            pairs, shares = [_drawn(pairs, shares, randoms)], [1.0]
         epsilon = torch.rand(count * len(pairs), generator=randoms).to(positive.picture.device)
         repeated = Pair(*(part.repeat(len(pairs), *[1] * (part.ndim - 1)) for part in positive))
         together = Pair(*(torch.cat(parts) for parts in zip(*pairs, strict=True)))
         point = between(repeated, together, epsilon)
-        of_words = recipe.penalty_of == "both"
-        return gradient_penalty(self._critic, point, of_words=of_words).mean()
+        found = gradient_penalty(self._critic, point, of_words=recipe.penalty_of == "both")
+        return torch.tensor(shares, device=found.device) @ found.view(len(pairs), count).mean(1)
 
     def generator_terms(self, words: Spoken, drawn: Tensor) -> dict[str, Tensor]:
         """The terms of L_G, and their weighted sum `g`.

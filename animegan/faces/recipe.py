@@ -55,8 +55,8 @@ class FaceRecipe(Settings):
     penalty_of: Literal["both", "picture"] = "both"
     """what the penalised gradient is taken of: picture and words, or the picture alone"""
     penalty_pairs: Literal["drawn", "each", "fake"] = "drawn"
-    """negatives that positives are interpolated with: one kind a face, drawn by share; each kind;
-    drawn faces alone"""
+    """negatives that positives are interpolated with: one kind a face, drawn by share; each kind,
+    weighed by share; drawn faces alone"""
     hair: float = Field(default=1, ge=0)
     """weight in L_G of the cross entropy of the hair's colour"""
     eyes: float = Field(default=1, ge=0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from animegan.faces.batches import FaceBatches
+from animegan.faces.batches import FaceBatch, FaceBatches, Spoken
 from animegan.faces.classifiers import ColourClassifier
 from animegan.faces.networks import FaceCritic
 from animegan.faces.objective import FaceObjective, Pair, between, gradient_penalty, negatives
@@ -115,24 +115,67 @@ def test_the_penalty_pulls_at_the_critic(critic, batch, drawn):
     assert float(pull.abs().max()) > 0
 
 
-@pytest.mark.parametrize("pairs", ["drawn", "each", "fake"])
-def test_the_pairs_of_the_penalty_are_those_asked_for(pairs, classifiers, batch, drawn):
-    asked = []
+class Bent(nn.Module):
+    """D(x, c) = 3 [x₀]₊ + 5 [-x₀]₊ + 9 [c₁]₊; remembers where its gradient is asked for."""
 
-    class Flat(nn.Module):
-        """Its penalty is the number of scores that are asked for at points of the penalty."""
+    def forward(self, picture, condition):
+        if picture.requires_grad:
+            self.point = Pair(picture.detach(), condition.detach())
+        level = picture[:, 0, 0, 0]
+        return 3 * level.relu() + 5 * (-level).relu() + 9 * condition[:, 1].relu()
 
-        def forward(self, picture, condition):
-            if picture.requires_grad:
-                asked.append(len(picture))
-            return (picture.sum((1, 2, 3)) + condition.sum(1)) * 0
 
-    terms = objective(Flat(), classifiers, penalty_pairs=pairs).critic_terms(
-        batch, drawn, randoms()
+@pytest.fixture(scope="module")
+def plain():
+    """Faces of one pixel: x₀ is 0 of real, -1 of other and 1 of drawn ones, x₁ the face's number.
+
+    The words are c₀ with real and c₁ with other faces.
+    """
+    count = 10_000
+    pictures = torch.zeros(3, count, 3, 1, 1)
+    pictures[:, :, 0, 0, 0] = torch.tensor([0.0, -1, 1])[:, None]
+    pictures[:, :, 1, 0, 0] = torch.arange(count)
+    first, second = torch.eye(23)[:2, None].expand(-1, count, -1)
+    nothing = torch.full((count,), -1)
+    real, other = (
+        Spoken(picture, words, nothing, nothing)
+        for picture, words in zip(pictures, (first, second), strict=False)
     )
-    (count,) = asked
-    assert count == (18 if pairs == "each" else 6)
-    assert terms["penalty"].item() == pytest.approx(1, rel=1e-4)
+    return FaceBatch(real, other), pictures[2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "each"),
+    [
+        ({}, (4 + 64 + 16) / 3),
+        ({"fake": 2}, (2 * 4 + 64 + 16) / 4),
+        ({"fake": 8, "wrong_words": 0}, (8 * 4 + 16) / 9),
+    ],
+)
+def test_the_penalty_weighs_kinds_by_share(plain, settings, each):
+    """Slopes are 3 for drawn faces, 9 for wrong words and 5 for wrong faces."""
+
+    def found(pairs):
+        made = objective(Bent(), {}, penalty_pairs=pairs, **settings)
+        return made.critic_terms(*plain, randoms())["penalty"].item()
+
+    assert found("each") == pytest.approx(each)
+    assert found("fake") == pytest.approx(4)
+    # The mean of 10,000 draws, whose deviation is 26 at most.
+    assert found("drawn") == pytest.approx(each, abs=1)
+
+
+@pytest.mark.parametrize(("pairs", "kinds"), [("drawn", 1), ("each", 3), ("fake", 1)])
+def test_the_penalty_lies_between_a_face_and_its_own_negatives(plain, pairs, kinds):
+    critic = Bent()
+    objective(critic, {}, penalty_pairs=pairs).critic_terms(*plain, randoms())
+    picture, words = critic.point.picture[:, :, 0, 0], critic.point.condition
+    assert torch.equal(picture[:, 1], torch.arange(10_000.0).repeat(kinds))
+    assert torch.allclose(words.sum(1), torch.ones(len(words)))
+    moved = torch.stack((picture[:, 0], -picture[:, 0], words[:, 1]))
+    # One of the three moves for each face, by as much as its ε says.
+    assert torch.equal((moved > 0).sum(0), torch.ones(len(words)))
+    assert moved.amax(0).mean().item() == pytest.approx(0.5, abs=0.02)
 
 
 def test_negatives_together_weigh_as_much_as_the_positive(classifiers, batch, drawn):
