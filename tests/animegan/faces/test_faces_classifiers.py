@@ -102,6 +102,19 @@ def test_balance_makes_colours_count_alike():
     torch.testing.assert_close(weighted, by_colour.mean())
 
 
+def test_a_common_colour_is_not_believed_for_being_common():
+    """One picture under two names, one 15 times as often: either may be right.
+
+    Where all faces counted alike it would soon be less than one to three for the rare name.
+    """
+    faces = drawn_faces(1).take(np.zeros(16, np.int64))
+    faces = replace(faces, hair=np.array([0] * 15 + [1]))
+    schedule = Schedule(passes=12, batch=16, rate=1e-3, decay=0.1)
+    network = train_classifier(faces, "hair", schedule=schedule)
+    logits = network(to_batch(torch.from_numpy(faces.pictures[:1]), CPU))[0]
+    assert logits[:2].softmax(0).tolist() == pytest.approx([0.5, 0.5], abs=0.2)
+
+
 def test_half_of_the_pictures_are_mirrored():
     pictures = torch.randn(400, 3, 4, 4, generator=generator_of(0))
     turned = mirrored(pictures, generator_of(1))

@@ -9,7 +9,7 @@ import torch
 from animegan.augment import generator_of
 from animegan.faces.classifiers import ColourClassifiers
 from animegan.faces.examiner import WIDTH, Examiner, train_examiner, varied
-from animegan.faces.learning import CPU, Schedule
+from animegan.faces.learning import CPU, Schedule, new
 from animegan.faces.words import EYES, HAIR, UNSAID
 from animegan.tensors import to_batch
 from tests.animegan.faces.drawing import drawn_faces
@@ -82,6 +82,21 @@ def test_what_is_unsaid_and_colours_without_faces_do_no_harm():
     assert all(value.isfinite().all() for value in network.state_dict().values())
     _, eyes = network(to_batch(torch.from_numpy(faces.pictures), CPU))
     assert (eyes.argmax(1) == EYES.index("red")).all()
+
+
+def test_a_rare_colour_counts_as_much_as_a_common_one():
+    """One picture under two names, one 23 times as often: both gain at once, all others lose.
+
+    Where all faces counted alike the rare name would lose: a 24th is less than its first share.
+    """
+    faces = drawn_faces(1).take(np.zeros(24, np.int64))
+    rare = np.array([0] * 23 + [1])
+    schedule = Schedule(passes=2, batch=24, rate=1e-3, decay=0.05)
+    taught = train_examiner(replace(faces, hair=rare, eyes=1 - rare), schedule=schedule)
+    first = new(Examiner, 0, CPU).state_dict()
+    for name in ("heads.0.bias", "heads.1.bias"):
+        gains = taught.state_dict()[name] > first[name]
+        assert gains.nonzero().flatten().tolist() == [0, 1]
 
 
 def test_faces_vary_in_place_and_not_in_colour():
