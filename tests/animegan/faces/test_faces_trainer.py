@@ -93,6 +93,19 @@ def test_the_first_step_of_adam_is_as_long_as_the_rate_says(faces):
     assert longest == pytest.approx([0.5e-3, 1e-3], rel=0.05)
 
 
+def test_d_takes_its_number_of_steps_each_with_other_noise(faces):
+    one, noise = trainer(critic_steps=3), []
+    one.generator.register_forward_pre_hook(lambda _, given: noise.append(given[0]))
+    train(one, faces, 2)
+    taken = {
+        name: {int(state["step"]) for state in optimiser.state.values()}
+        for name, optimiser in one.optimisers().items()
+    }
+    assert taken == {"optimiser_g": {2}, "optimiser_d": {6}}
+    # For each step of D, and once for that of G: 4 times 4 faces, twice.
+    assert len(torch.cat(noise).unique(dim=0)) == 32
+
+
 def test_the_average_draws(faces):
     one = trainer(ema=0.9)
     train(one, faces, 3)
