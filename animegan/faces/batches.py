@@ -15,7 +15,7 @@ from torch import Tensor
 from animegan.errors import TrainingError
 from animegan.faces.collection import Faces
 from animegan.faces.recipe import FaceRecipe
-from animegan.faces.words import conditions
+from animegan.faces.words import UNSAID, conditions
 from animegan.tensors import to_batch
 
 Places = NDArray[np.int64]
@@ -46,7 +46,8 @@ class FaceBatch:
 
     Attributes:
         real: faces with their words.
-        other: as many, each with other words than the real one at its place.
+        other: as many, each with words that contradict those of the real one at its place in hair
+            or in eyes; the real one itself where no face has such words.
     """
 
     real: Spoken
@@ -57,7 +58,7 @@ class FaceBatches:
     """An endless iterator over the batches of a run.
 
     Args:
-        faces: at least a batch of them, with at least two different sets of words.
+        faces: at least a batch of them; the words of some contradict those of others.
         recipe: says batch, flips and seed.
         device: where the batches go.
         start: step that the first batch is for.
@@ -67,7 +68,7 @@ class FaceBatches:
         problems: of files: none, they have been read.
 
     Raises:
-        TrainingError: too few faces, or all have the same words.
+        TrainingError: too few faces, or no words contradict others.
     """
 
     def __init__(
@@ -82,13 +83,20 @@ class FaceBatches:
         self._faces, self._recipe, self._device = faces, recipe, device
         self._step = start
         said = faces.hair * 100 + faces.eyes
-        groups = np.unique(said, return_inverse=True)[1]
-        if groups.max() == 0:
-            raise TrainingError("all faces", "have the same words", "give faces of several colours")
-        # Faces with other words than a group are all that stand outside its run in this order.
+        _, first, groups, sizes = np.unique(
+            said, return_index=True, return_inverse=True, return_counts=True
+        )
+        words = np.stack((faces.hair[first], faces.eyes[first]), 1)
+        # Faces with the same words are a group. For each, how many faces contradict it up to the
+        # end of each other group, G×G.
+        self._against = np.cumsum(_contradict(words) * sizes, 1)
+        if not self._against.any():
+            raise TrainingError(
+                "no two faces", "differ in a colour told of both", "give faces of several colours"
+            )
         self._by_words = np.argsort(groups, kind="stable")
         self._group = groups
-        self._ends = np.cumsum(np.bincount(groups))
+        self._ends = np.cumsum(sizes)
 
     def __enter__(self) -> Self:
         return self
@@ -119,13 +127,19 @@ class FaceBatches:
         return np.array([orders[turn][place] for turn, place in zip(turns, places, strict=True)])
 
     def _others(self, real: Places, rng: np.random.Generator) -> Places:
-        """For each face one with other words, each such face alike."""
-        ends = self._ends[self._group[real]]
-        starts = np.where(self._group[real] == 0, 0, self._ends[self._group[real] - 1])
-        count = len(self._faces) - (ends - starts)
-        outside = np.minimum((rng.random(len(real)) * count).astype(np.int64), count - 1)
-        chosen: Places = self._by_words[outside + np.where(outside < starts, 0, ends - starts)]
-        return chosen
+        """For each face one whose words contradict its own, each such face alike.
+
+        Where an attribute is unsaid of one of two faces, the words of each may be true of the other
+        as well, and D would learn that true words are wrong. A face that none contradicts stands
+        for itself: as its own negative it teaches nothing of words, be it right or wrong.
+        """
+        against = self._against[self._group[real]]
+        count = against[:, -1]
+        drawn = np.minimum((rng.random(len(real)) * count).astype(np.int64), count - 1)
+        group = (against <= drawn[:, None]).sum(1)
+        beyond = against[np.arange(len(real)), group] - drawn
+        chosen: Places = self._by_words[self._ends[group] - beyond]
+        return np.where(count > 0, chosen, real)
 
     def _spoken(self, places: Places, mirrored: NDArray[np.bool_]) -> Spoken:
         faces = self._faces.take(places)
@@ -134,3 +148,10 @@ class FaceBatches:
         hair, eyes = (torch.from_numpy(x).to(self._device) for x in (faces.hair, faces.eyes))
         picture = to_batch(torch.from_numpy(pictures), self._device)
         return Spoken(picture, conditions(hair, eyes), hair, eyes)
+
+
+def _contradict(words: Places) -> NDArray[np.bool_]:
+    """Which words contradict which, in hair or eyes that both say: places G×2 → G×G."""
+    one, other = words[:, None], words[None]
+    found: NDArray[np.bool_] = ((one != other) & (one != UNSAID) & (other != UNSAID)).any(2)
+    return found

@@ -210,7 +210,7 @@ def test_one_colour_may_be_missing_but_one_word_is_too_few(train, tmp_path):
     folder = write_folder(tmp_path / "few", faces_set(few))
     done = train(folder, *TINY, "--steps", "2")
     assert done.code == 1
-    assert "have the same words" in done.err
+    assert "no two faces: differ in a colour" in done.err
 
 
 @pytest.mark.slow
