@@ -16,14 +16,15 @@ from animeprep.images import read_bytes
 
 #: Larger files are no training pictures; an archive may claim any size.
 MAX_BYTES = 2**26
-#: So are longer headers of an archive's members, which hold names and the like; they can follow
-#: one another by the hundred before a member comes.
+#: So are longer headers of an archive's member, which hold names and the like; they can follow
+#: one another by the hundred before it comes, and lists of a sparse file's holes know no end.
 MAX_HEADER = 2**18
 #: What tarfile and gzip say of broken archives.
 BROKEN = (
     tarfile.TarError,
     OSError,
     ValueError,
+    IndexError,
     EOFError,
     OverflowError,
     RecursionError,
@@ -33,16 +34,23 @@ _GZIP = b"\x1f\x8b"
 
 
 class Archive(io.BufferedReader):
-    """A tar file; tarfile itself believes whatever length a header claims to have."""
+    """A tar file; tarfile itself believes whatever length headers claim to have."""
+
+    _left = MAX_HEADER
+
+    def at_member(self) -> None:
+        """The headers of another member are to be read."""
+        self._left = MAX_HEADER
 
     def read(self, size: int | None = None, /) -> bytes:
         """What tarfile reads: headers.
 
         Raises:
-            ReadError: more than `MAX_HEADER` bytes, or all there is.
+            ReadError: more than `MAX_HEADER` bytes for one member, or all there is.
         """
-        if size is None or not 0 <= size <= MAX_HEADER:
-            raise tarfile.ReadError(f"a header claims {size} bytes")
+        if size is None or not 0 <= size <= self._left:
+            raise tarfile.ReadError(f"a member has more than {MAX_HEADER} bytes of headers")
+        self._left -= size
         return super().read(size)
 
     def content(self, offset: int, size: int) -> bytes:
@@ -73,8 +81,8 @@ def opened_archive(path: Path) -> Archive:
     return Archive(gzip.GzipFile(path))
 
 
-def forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members in order; tarfile would read one of negative length for ever.
+def forwards(archive: Archive, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive that tarfile opened, which would read negative lengths for ever.
 
     Nor is anything kept of those that were passed, which can be many and have long headers.
     """
@@ -84,6 +92,7 @@ def forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         tar.members = []  # type: ignore[attr-defined]  # typeshed does not know it
         tar.pax_headers = {}
         yield member
+        archive.at_member()
 
 
 def why_refused(member: tarfile.TarInfo) -> str:

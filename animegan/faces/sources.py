@@ -55,7 +55,7 @@ def opened(source: Path) -> Iterator[Files]:
         raise DatasetError(source, "there is no such folder or tar file", "check the name")
     try:
         with opened_archive(source) as archive, tarfile.open(source, "r:", archive) as tar:
-            yield _of_archive(source, archive, forwards(tar))
+            yield _of_archive(source, archive, forwards(archive, tar))
     except BROKEN as error:
         raise DatasetError(source, f"broken archive ({error})", "copy it again") from error
 

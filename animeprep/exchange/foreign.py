@@ -163,7 +163,8 @@ def _read_shard(path: Path) -> Iterator[Found]:
     """The samples of an archive: members in a row whose names are equal up to the first dot."""
     try:
         with Archive(io.FileIO(path)) as archive, tarfile.open(path, "r:", archive) as shard:
-            for key, members in groupby(forwards(shard), key=lambda member: _key(member.name)[0]):
+            found = forwards(archive, shard)
+            for key, members in groupby(found, key=lambda member: _key(member.name)[0]):
                 yield _sample(path, archive, key, members)
     except BROKEN as error:
         problem = str(PictureError(path, f"broken archive ({error})", "copy it again"))

@@ -559,7 +559,10 @@ def test_headers_that_claim_gigabytes_are_not_read(kind, tmp_path, dataset):
         tracemalloc.stop()
     assert peak < 2**24
     assert summary.counts == {"made": 1, "failed": 1}
-    assert f"x.tar: broken archive (a header claims {BOMB} bytes)" in summary.problems[0]
+    assert (
+        "x.tar: broken archive (a member has more than 262144 bytes of headers)"
+        in summary.problems[0]
+    )
 
 
 def test_headers_without_end_are_not_read(tmp_path, dataset):

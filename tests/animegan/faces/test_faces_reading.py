@@ -326,6 +326,44 @@ def test_claims_of_absurd_size_take_no_memory(tmp_path, faces):
         tracemalloc.stop()
 
 
+def sparse_header(holes):
+    """A sparse file's header as GNU tar once wrote it, and so many blocks that list its holes."""
+    header = tarfile.TarInfo("images/60.png")
+    header.type = tarfile.GNUTYPE_SPARSE
+    first = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    first[482] = 1
+    first[148:156] = b"        "
+    first[148:156] = f"{sum(first):06o}\0 ".encode()
+    return bytes(first) + (b"00000000001\0" * 42 + b"\1" + bytes(7)) * holes
+
+
+def pax_sparse(holes):
+    """One whose holes stand before its content, as GNU tar writes it now."""
+    header = tarfile.TarInfo("images/60.png")
+    header.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    return header.tobuf(tarfile.PAX_FORMAT) + b"9999999\n" + b"1\n" * holes
+
+
+@pytest.mark.parametrize("headers", [sparse_header(2**15), pax_sparse(2**23)])
+def test_lists_of_holes_without_end_take_no_memory(tmp_path, headers):
+    source = tmp_path / "a.tar.gz"
+    source.write_bytes(gzip.compress(headers))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match="more than 262144 bytes of headers"):
+            read_faces(source, Reading())
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_list_of_holes_that_is_cut_off(tmp_path):
+    source = tmp_path / "a.tar"
+    source.write_bytes(sparse_header(3))
+    with pytest.raises(DatasetError, match="broken archive"):
+        read_faces(source, Reading())
+
+
 def test_a_gzip_bomb_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr("animegan.faces.sources.MAX_UNPACKED", 2**22)
     header = tarfile.TarInfo("images/1.png")
