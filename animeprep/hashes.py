@@ -149,7 +149,10 @@ def _reduced_jpeg(data: bytes) -> Picture | None:
     if not data.startswith(b"\xff\xd8"):
         return None
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(data), formats=("JPEG",)) as image,
+        ):
             usual = image.mode in {"L", "RGB"} and image.width * image.height <= MAX_PIXELS
             if not usual:
                 return None

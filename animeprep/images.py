@@ -21,6 +21,9 @@ from animeprep.errors import PictureError
 from animeprep.files import write_atomic
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif"})
+#: What files of these suffixes hold, by Pillow's names. What else it knows is not opened, whatever
+#: a file is called: for EPS, say, it would start another program on a stranger's file.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 
 #: Larger pictures are refused before memory is taken: 2^28 pixels are 0.8 GB as RGB.
 MAX_PIXELS = 2**28
@@ -102,7 +105,10 @@ def opened(data: bytes, path: Path | str) -> Iterator[Image.Image]:
     if not data:
         raise PictureError(path, "the file is empty", "remove it or copy it again")
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(data), formats=FORMATS) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(
                     path, f"{image.width}×{image.height} is too large", "scale it down"

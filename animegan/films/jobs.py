@@ -8,7 +8,7 @@ from PIL import Image
 from animegan.films.formats import CONTAINERS
 from animegan.stylize import PIPE, Job
 from animeprep.errors import UsageError
-from animeprep.images import is_image
+from animeprep.images import FORMATS, is_image
 
 
 def is_film(path: Path, out: Path) -> bool:
@@ -28,7 +28,7 @@ def is_film(path: Path, out: Path) -> bool:
 def _is_picture(path: Path) -> bool:
     """Whether its content says so."""
     try:
-        with Image.open(path):
+        with Image.open(path, formats=FORMATS):
             return True
     except (OSError, ValueError, Image.DecompressionBombError):
         return False

@@ -12,6 +12,7 @@ from PIL import Image
 from animeprep.boxes import Picture
 from animeprep.errors import PictureError
 from animeprep.images import (
+    FORMATS,
     MAX_PIXELS,
     decode_rgb,
     encode_jpeg,
@@ -62,6 +63,32 @@ def test_a_text_named_png_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("this is no picture at all\n" * 40)
     with pytest.raises(PictureError, match="not a picture that can be read"):
         read_rgb(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PPM", "PCX", "ICO"])
+def test_kinds_that_no_suffix_stands_for_are_refused(tmp_path, scene, kind):
+    data = pillow_bytes(Image.fromarray(scene(1)), kind)
+    with pytest.raises(PictureError, match="not a picture that can be read"):
+        decode_rgb(data, tmp_path / "a.png")
+
+
+def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n%%EOF\n"
+    with pytest.raises(PictureError):
+        decode_rgb(data, tmp_path / "a.png")
+    assert not (tmp_path / "started").exists()
+
+
+def test_every_kind_is_read_whatever_a_file_is_called(tmp_path):
+    level = np.full((16, 16, 3), 100, np.uint8)
+    for kind in (*FORMATS, "MPO"):
+        picture = decode_rgb(pillow_bytes(Image.fromarray(level), kind), tmp_path / "a.png")
+        assert np.abs(picture.astype(int) - 100).max() <= 2
 
 
 @pytest.mark.parametrize("path", ["missing.png", "."])
