@@ -91,6 +91,20 @@ def decode_rgb(data: bytes, path: Path) -> Picture:
         return _to_rgb(image)
 
 
+def claimed_size(data: bytes, path: Path) -> tuple[int, int]:
+    """Width and height as a picture file's header has them; nothing is decoded, nor turned by EXIF.
+
+    Args:
+        data: the whole file.
+        path: its name, for the error.
+
+    Raises:
+        PictureError: empty, not a picture, or more than `MAX_PIXELS`.
+    """
+    with opened(data, path) as image:
+        return image.size
+
+
 @contextlib.contextmanager
 def opened(data: bytes, path: Path | str) -> Iterator[Image.Image]:
     """A picture file's bytes as Pillow opens them; what goes wrong in the block is told.

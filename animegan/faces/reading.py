@@ -23,13 +23,15 @@ from animeprep.boxes import Picture
 from animeprep.errors import DatasetError, PictureError
 from animeprep.files import sha256
 from animeprep.folders import FAILED, KEPT, SKIPPED, Summary
-from animeprep.images import decode_rgb, is_image, resize
+from animeprep.images import claimed_size, decode_rgb, is_image, resize
 from animeprep.progress import progress
 
 _TAGS = ("tags_clean.csv", "tags.csv")
 _FOLDERS = ("faces", "images")
 #: Faces that memory is taken for, and names that a message gives.
 MAX_FACES, _NAMED = 2**18, 3
+#: The longest side that is decoded: a small file may claim many times what a face is.
+_LARGEST = 4096
 _BROKEN = "broken picture"
 
 
@@ -75,8 +77,8 @@ def read_faces(source: Path, settings: Reading) -> Collected:
     """Read a set of faces and hold some out.
 
     What cannot be used is left out and told: tags without pictures and the reverse, lines and
-    pictures that cannot be read, pictures that are not square or smaller than 64×64, faces that
-    the policies drop, and exact copies of faces before them.
+    pictures that cannot be read, pictures that are not square, smaller than 64×64 or larger than
+    4096×4096, faces that the policies drop, and exact copies of faces before them.
 
     Args:
         source: a folder or a tar file, which gzip may have made smaller.
@@ -225,15 +227,17 @@ def _face(content: Callable[[], bytes], path: Path) -> Picture:
     """One face, 64×64.
 
     Raises:
-        PictureError: it cannot be read, is not square, or is too small.
+        PictureError: it cannot be read, is not square, too small, or too large.
     """
-    picture = decode_rgb(content(), path)
-    height, width = picture.shape[:2]
+    data = content()
+    width, height = claimed_size(data, path)
     if height != width:
         raise PictureError(path, f"{width}×{height} is not square", "cut it")
     if width < SIDE:
         raise PictureError(path, f"{width}×{height} is too small")
-    return resize(picture, SIDE, SIDE)
+    if width > _LARGEST:
+        raise PictureError(path, f"{width}×{height} is too large", "scale it down")
+    return resize(decode_rgb(data, path), SIDE, SIDE)
 
 
 def _without_copies(faces: Faces, left: _Left) -> Faces:

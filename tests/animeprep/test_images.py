@@ -14,6 +14,7 @@ from animeprep.errors import PictureError
 from animeprep.images import (
     FORMATS,
     MAX_PIXELS,
+    claimed_size,
     decode_rgb,
     encode_jpeg,
     encode_png,
@@ -193,6 +194,12 @@ def test_of_an_animation_the_first_picture_is_taken(tmp_path):
     red, blue = (Image.new("RGB", (4, 4), colour) for colour in ("red", "blue"))
     data = pillow_bytes(red, "GIF", save_all=True, append_images=[blue])
     assert (decode_rgb(data, tmp_path) == (255, 0, 0)).all()
+
+
+def test_a_size_is_read_from_the_header_alone(tmp_path):
+    assert claimed_size(png_header(4000, 3000), tmp_path / "a.png") == (4000, 3000)
+    with pytest.raises(PictureError, match="not a picture"):
+        claimed_size(b"4000 3000", tmp_path / "a.png")
 
 
 def test_listing_does_not_depend_on_the_order_of_creation(tmp_path):

@@ -14,7 +14,7 @@ from animegan.faces.reading import read_faces
 from animegan.faces.settings import Reading
 from animegan.faces.words import EYES, HAIR, UNSAID
 from animeprep.errors import DatasetError
-from animeprep.images import encode_jpeg, encode_png
+from animeprep.images import decode_rgb, encode_jpeg, encode_png
 from tests.animegan.faces.drawing import (
     COLOURS,
     drawn_face,
@@ -384,6 +384,25 @@ def test_a_picture_of_absurd_size_is_told(tmp_path, faces, monkeypatch):
     collected = read_faces(write_tar(tmp_path / "a.tar", files), ALL)
     assert reasons(collected) == {"broken picture": 1}
     assert len(collected.train) == 23
+
+
+def test_pictures_are_left_out_by_what_their_headers_claim(tmp_path, faces, monkeypatch):
+    files = faces_set(faces)
+    for name, (height, width) in enumerate([(4097, 4097), (32, 32), (64, 65), (4096, 4096)]):
+        files[f"images/{name}.png"] = encode_png(np.zeros((height, width, 3), np.uint8))
+    decoded = []
+
+    def decode(data, path):
+        decoded.append(path.name)
+        return decode_rgb(data, path)
+
+    monkeypatch.setattr("animegan.faces.reading.decode_rgb", decode)
+    collected = read_faces(write_tar(tmp_path / "a.tar", files), ALL)
+    assert reasons(collected) == {"broken picture": 3}
+    (told,) = collected.summary.problems
+    assert "4097×4097 is too large" in told
+    assert not {"0.png", "1.png", "2.png"} & set(decoded)
+    assert "3.png" in decoded
 
 
 def test_more_faces_than_memory_is_taken_for(tmp_path, faces, monkeypatch):
