@@ -95,7 +95,7 @@ def read_faces(source: Path, settings: Reading) -> Collected:
         for name in files.refused:
             left.out_for("refused file", name)
         tags_name = _find_tags(source, files)
-        tags = parse_tags(files.reads[tags_name]())
+        tags = parse_tags(files.reads[tags_name](), source / printable(tags_name))
         for reason, lines in tags.skipped.items():
             for line in lines:
                 left.out_for(reason, f"line {line}")

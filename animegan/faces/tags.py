@@ -4,17 +4,19 @@
   pictures of the site have it. Only `<colour> hair` and `<colour> eyes` say something here.
 - words: `0,blue hair red eyes`.
 
-Which of the two a file is in is seen from what stands in it.
+Which of the two a line is in is seen from what stands in it: only posts have numbers.
 """
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from animegan.faces.words import COLOURS, parse_words
-from animeprep.errors import UsageError
+from animegan.faces.words import COLOURS, SYNONYMS, parse_words
+from animeprep.errors import DatasetError, UsageError
 
 _LONGEST_ID = 200
-_POSTS = re.compile(r"\t|:\d+\s*$")
+#: What ends a tag of posts.
+_COUNTED = re.compile(r":\d+\s*(\t|$)")
 _COUNT = re.compile(r":\d+$")
 
 #: Attribute → the colours that are said of it: none, one, or several.
@@ -38,31 +40,36 @@ class _UnreadableError(Exception):
     """The reason to skip a line."""
 
 
-def parse_tags(data: bytes) -> Tags:
+def parse_tags(data: bytes, path: Path) -> Tags:
     r"""Read a file of tags in either format.
 
     Args:
         data: UTF-8, with or without a byte order mark, lines ended in any system's way.
+        path: its name, for the error.
 
     Returns:
         What is said of each id by the first line that names it.
 
-    >>> parse_tags(b"0,long hair:9\tblue hair:3\n").said["0"]["hair"]
+    Raises:
+        DatasetError: it is no UTF-8 text. Single bytes that are none do no harm.
+
+    >>> parse_tags(b"0,long hair:9\tblue hair:3\n", Path("tags.csv")).said["0"]["hair"]
     frozenset({'blue'})
-    >>> parse_tags(b"0,grey hair red eyes").said["0"]["hair"]
+    >>> parse_tags(b"0,grey hair red eyes", Path("tags.csv")).said["0"]["hair"]
     frozenset({'gray'})
     """
+    if b"\0" in data:  # as in all texts of UTF-16
+        raise DatasetError(path, "is no UTF-8 text", "save it as UTF-8")
     text = data.decode("utf-8-sig", errors="replace")
     # Not `splitlines`, which also takes characters for ends that can stand within a tag.
     lines = re.split(r"\r\n|\r|\n", text)
-    phrases = _of_posts if any(_POSTS.search(line) for line in lines) else _of_words
     tags = Tags()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             name, rest = _with_id(line)
-            said = phrases(rest)
+            said = _of_posts(rest) if _COUNTED.search(rest) else _of_words(rest)
         except _UnreadableError as error:
             tags.skipped.setdefault(str(error), []).append(number)
             continue
@@ -83,14 +90,14 @@ def _of_posts(text: str) -> Said:
     """The colours among all tags; `long hair` and the like are none."""
     found: dict[str, set[str]] = {attribute: set() for attribute in COLOURS}
     for tag in text.split("\t"):
-        colour, _, attribute = _COUNT.sub("", tag.strip()).replace("_", " ").rpartition(" ")
+        colour, _, attribute = _COUNT.sub("", tag.strip().lower()).replace("_", " ").rpartition(" ")
         if attribute in COLOURS:
             _add(found, colour, attribute, strict=False)
     return _frozen(found)
 
 
 def _of_words(text: str) -> Said:
-    words = re.findall(r"[^\s,]+", text.lower())
+    words = [SYNONYMS.get(word, word) for word in re.findall(r"[^\s,]+", text.lower())]
     found: dict[str, set[str]] = {attribute: set() for attribute in COLOURS}
     if len(words) % 2:
         raise _UnreadableError("words not understood")

@@ -23,7 +23,8 @@ COLOURS = {"hair": HAIR, "eyes": EYES}
 WIDTH = len(HAIR) + len(EYES)
 #: The place of a colour that nothing is said of.
 UNSAID = -1
-_SYNONYMS = {"grey": "gray", "blond": "blonde", "eye": "eyes"}
+#: What people also write → the name of it here.
+SYNONYMS = {"grey": "gray", "blond": "blonde", "eye": "eyes"}
 
 
 class Words(NamedTuple):
@@ -77,7 +78,7 @@ def parse_words(text: str) -> Words:
     >>> str(parse_words("blond hair"))
     'blonde hair'
     """
-    said = [_SYNONYMS.get(word, word) for word in re.split(r"[\s,]+", text.strip().lower()) if word]
+    said = [SYNONYMS.get(word, word) for word in re.split(r"[\s,]+", text.strip().lower()) if word]
     found: dict[str, str] = {}
     for colour, attribute in zip(said[::2], said[1::2], strict=False):
         if attribute not in COLOURS:

@@ -208,7 +208,7 @@ def test_the_same_set_is_split_alike_wherever_it_lies(tmp_path, faces):
 NOTHING = [
     ({}, "no tags.csv"),
     ({"tags.csv": b""}, "no face is left"),
-    ({"tags.csv": b"\xff\xfe1\x00,\x00"}, "no face is left"),
+    ({"tags.csv": b"\xff\xfe1\x00,\x00"}, "tags.csv: is no UTF-8 text"),
     ({"tags.csv": b"1,blue hair red eyes"}, "tags without picture 1"),
     ({"tags.csv": b"1,teal hair red eyes", "images/1.png": b""}, "unknown colour of hair 1"),
     ({"tags.csv": b"1,red hair red eyes", "images/1.png": b""}, "broken picture 1"),

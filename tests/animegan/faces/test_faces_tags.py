@@ -1,15 +1,18 @@
 """Both formats of tags, and what stands in them by mistake."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from animegan.faces.tags import parse_tags
 from animegan.faces.words import EYES, HAIR
+from animeprep.errors import DatasetError
 
 
 def said(data):
-    tags = parse_tags(data)
+    tags = parse_tags(data, Path("tags.csv"))
     return {
         name: (sorted(of["hair"]), sorted(of["eyes"])) for name, of in tags.said.items()
     }, tags.skipped
@@ -54,7 +57,7 @@ def test_several_colours_are_all_told():
 def test_lines_that_say_nothing_are_told_by_reason():
     data = (
         b"id,tags\n0,blue hair red eyes\n\n1,teal hair red eyes\n2,blue hair gold eyes\n"
-        b"no comma\n,blue hair\n0,red hair\n3,blue\n4,blue cat red eyes\n\x00,blue hair\n"
+        b"no comma\n,blue hair\n0,red hair\n3,blue\n4,blue cat red eyes\n\x01,blue hair\n"
     )
     assert said(data) == (
         {"0": (["blue"], ["red"])},
@@ -80,9 +83,39 @@ def test_quotes_around_an_id_and_its_words():
     assert said(b'"5","blue hair red eyes"')[0] == {"5": (["blue"], ["red"])}
 
 
+def test_a_tab_among_words_is_white_space():
+    assert said(b"0,blue hair red eyes\n1,\tgreen\thair\n2, red eyes\t") == (
+        {"0": (["blue"], ["red"]), "1": (["green"], []), "2": ([], ["red"])},
+        {},
+    )
+
+
+def test_each_line_may_be_in_a_format_of_its_own():
+    assert said(b"a:1,blue hair red eyes\n1,long hair:2\tred hair:3\n2,Aqua Hair:12")[0] == {
+        "a:1": (["blue"], ["red"]),
+        "1": (["red"], []),
+        "2": (["aqua"], []),
+    }
+
+
+def test_capitals_and_one_eye_are_understood():
+    assert said(b"0,Blue Hair:12\tRED_EYES:3")[0] == {"0": (["blue"], ["red"])}
+    assert said(b"0,Red Eye") == ({"0": ([], ["red"])}, {})
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-32"])
+def test_other_codings_are_told(coding):
+    with pytest.raises(DatasetError, match=r"^tags\.csv: is no UTF-8 text; save it as UTF-8$"):
+        parse_tags("0,blue hair".encode(coding), Path("tags.csv"))
+
+
+def test_a_byte_that_is_no_utf_8_costs_its_own_tag():
+    assert said(b"0,caf\xe9:12\tblue hair:3")[0] == {"0": (["blue"], [])}
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_are_a_traceback(data):
-    tags = parse_tags(data)
+    tags = parse_tags(data.replace(b"\0", b""), Path("tags.csv"))
     for of in tags.said.values():
         assert of["hair"] <= set(HAIR)
         assert of["eyes"] <= set(EYES)
