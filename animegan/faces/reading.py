@@ -62,7 +62,7 @@ class _Left:
     out: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def out_for(self, reason: str, name: str, status: str = SKIPPED) -> None:
-        self.out[status, reason].append(name)
+        self.out[status, reason].append(printable(name))
 
     def tell(self, summary: Summary) -> None:
         """Count all; name the first few."""

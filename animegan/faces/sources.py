@@ -12,7 +12,6 @@ from animeprep.archives import (
     Archive,
     forwards,
     opened_archive,
-    printable,
     read_bounded,
     why_refused,
 )
@@ -33,7 +32,8 @@ class Files:
     Attributes:
         reads: name → gives its bytes; names within the source, `faces/1.jpg` say, in the order in
             which they are read soonest. Reading raises PictureError or one of `archives.BROKEN`.
-        refused: what is not among them though it is there: name, and why in brackets.
+        refused: what is not among them though it is there: name, as it stands there, and why in
+            brackets.
     """
 
     reads: dict[str, Callable[[], bytes]]
@@ -86,7 +86,7 @@ def _of_archive(source: Path, archive: Archive, members: Iterable[tarfile.TarInf
         name = PurePosixPath(member.name).as_posix()
         refused = why_refused(member) or ("stands there twice" if name in files.reads else "")
         if refused:
-            files.refused.append(f"{printable(name[:_LONGEST])} ({refused})")
+            files.refused.append(f"{name[:_LONGEST]} ({refused})")
         elif member.isreg() and not _passed_over(name):
             files.reads[name] = partial(archive.content, member.offset_data, member.size)
     return files

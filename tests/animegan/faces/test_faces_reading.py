@@ -386,6 +386,17 @@ def test_a_picture_of_absurd_size_is_told(tmp_path, faces, monkeypatch):
     assert len(collected.train) == 23
 
 
+def test_no_name_writes_to_the_terminal_what_it_likes(tmp_path, faces):
+    picture = encode_png(faces.pictures[0])
+    evil = "\x1b]0;owned\x07\n\x9b31m\udcff"
+    files = faces_set(faces) | {f"images/{evil}.{n}": picture for n in ("png", "jpg")}
+    for source in (write_tar(tmp_path / "a.tar", files), write_folder(tmp_path / "b", files)):
+        summary = read_faces(source, ALL).summary
+        assert summary.reasons == {"second picture of an id": 1, "picture without tags": 1}
+        assert all(line.isprintable() for line in summary.problems)
+        assert "images/?]0;owned???31m?.png" in "\n".join(summary.problems)
+
+
 def test_pictures_are_left_out_by_what_their_headers_claim(tmp_path, faces, monkeypatch):
     files = faces_set(faces)
     for name, (height, width) in enumerate([(4097, 4097), (32, 32), (64, 65), (4096, 4096)]):
