@@ -110,7 +110,9 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    write_changed(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    # Names of files that are no UTF-8: these escapes of odd bytes are JSON's own, too.
+    write_changed(path, text.encode(errors="backslashreplace"))
 
 
 def run_folder(name: str) -> Path:

@@ -174,9 +174,12 @@ def tell_address(url: str, *, to_stderr: bool = False) -> None:
 
 
 def _say(line: str, *, to_stderr: bool) -> None:
-    """Print a line; where whoever reads, `head` say, has enough, the work goes on in silence."""
+    """Print a line; where whoever reads, `head` say, has enough, the work goes on in silence.
+
+    Names of files that are no UTF-8 have their odd bytes escaped, in JSON's own way.
+    """
     try:
-        click.echo(line, err=to_stderr)
+        click.echo(line.encode(errors="backslashreplace").decode(), err=to_stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,6 +1,5 @@
 """From a generator and a set of faces to the page and the figures of an evaluation."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +28,8 @@ from animegan.faces.reading import Collected
 from animegan.faces.sampling import Sampler
 from animegan.faces.teachers import EXAMINER_FILE, load_examiner
 from animegan.painter import find_model
-from animeprep.files import make_folder, write_atomic
+from animegan.run import write_json
+from animeprep.files import make_folder
 from animeprep.folders import MADE, Summary
 from animeprep.progress import progress
 
@@ -138,8 +138,7 @@ def evaluate(
     if faces.found is not None:
         summary.figures["detected"] = faces.found
     given = {**summary.figures, "seed": seed}
-    text = json.dumps({**given, **evaluation.as_dict()}, indent=1, ensure_ascii=False)
-    write_atomic(out / FIGURES, f"{text}\n".encode())
+    write_json(out / FIGURES, {**given, **evaluation.as_dict()})
     title = f"Faces of {job.model}, step {header.step:,}"
     write_evaluation(out / PAGE, title, evaluation, data.train, faces)
     summary.counts[MADE] = len(drawn)

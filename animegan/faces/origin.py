@@ -3,11 +3,10 @@
 runs/<name>/faces.json    the set, and how it was read
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from animegan.checkpoint import read_header
 from animegan.errors import CheckpointError, TrainingError
@@ -72,7 +71,7 @@ def read_again(weights: Path, source: Path | None, given: Mapping[str, Any]) -> 
 def _origin(weights: Path) -> _Origin | None:
     for folder in weights.resolve().parents[:2]:
         try:
-            return _Origin.model_validate_json((folder / FILE).read_bytes())
-        except (OSError, ValidationError):
+            return _Origin.model_validate(json.loads((folder / FILE).read_bytes()))
+        except (OSError, ValueError):
             continue
     return None

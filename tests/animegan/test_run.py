@@ -1,3 +1,5 @@
+import json
+
 import filelock
 import pytest
 
@@ -45,6 +47,13 @@ def test_json_is_for_people_and_not_written_twice(tmp_path):
     before = path.stat().st_mtime_ns
     write_json(path, {"size": 256})
     assert path.stat().st_mtime_ns == before
+
+
+def test_json_keeps_names_that_are_no_utf_8(tmp_path):
+    path = tmp_path / "faces.json"
+    write_json(path, {"é☃": "a\udcff.tar"})
+    assert "é☃" in path.read_text("utf-8")
+    assert json.loads(path.read_bytes()) == {"é☃": "a\udcff.tar"}
 
 
 def test_a_run_is_locked_while_it_is_trained(tmp_path):

@@ -1,4 +1,5 @@
 # mypy: allow-untyped-calls
+import io
 import json
 import os
 import re
@@ -14,7 +15,9 @@ from animeprep.__main__ import VERBS, main
 from animeprep.curation import REJECT, decide
 from animeprep.dataset import Dataset
 from animeprep.errors import OutputError
+from animeprep.folders import Summary
 from animeprep.images import read_rgb, write_png
+from animeprep.options import tell
 
 
 @pytest.fixture
@@ -132,6 +135,17 @@ def test_a_fault_of_the_program_is_one_line(files, call, monkeypatch):
     code, _, err = call("frames", "text.mkv")
     assert code == 1
     assert err == "animeprep: ValueError: odd (--debug shows where)\n"
+
+
+@pytest.mark.parametrize(
+    ("as_json", "line"), [(True, '"film": "é\\udcff"'), (False, "film é\\udcff")]
+)
+def test_names_that_are_no_utf_8_are_told(as_json, line, monkeypatch):
+    told = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(told, "utf-8", errors="strict"))
+    tell([Summary("frames", figures={"film": "é\udcff"})], as_json=as_json)
+    sys.stdout.flush()
+    assert line in told.getvalue().decode()
 
 
 def test_ctrl_c_says_how_to_go_on(files, call, monkeypatch):

@@ -22,6 +22,8 @@ Mark = Literal[1, 2, 3, 4, 5]
 ASPECTS = ("text", "realism")
 #: No list that people made is longer, bytes.
 _MAX_BYTES = 2**24
+#: Names of raters and models that are no UTF-8 keep their bytes.
+_FOREIGN = "surrogateescape"
 _REMEDY = "name another file, or repair it"
 
 
@@ -64,10 +66,13 @@ class Marks:
     def __init__(self, path: Path, rater: str, items: Mapping[str, Item]) -> None:
         self.path, self.rater = path, rater
         # Every rater has another order, and the same one in each sitting.
-        self._items = dict(sorted(items.items(), key=lambda i: sha256(f"{rater} {i[0]}".encode())))
+        self._items = dict(sorted(items.items(), key=lambda i: self._rank(i[0])))
         self._given: list[str] = []
         self._lock = threading.Lock()
         read_rows(path)
+
+    def _rank(self, key: str) -> str:
+        return sha256(f"{self.rater} {key}".encode(errors=_FOREIGN))
 
     def left(self) -> list[Item]:
         """What is not marked yet, in this rater's order."""
@@ -124,7 +129,7 @@ class Marks:
         writer = csv.DictWriter(text, list(Row.model_fields), lineterminator="\n")
         writer.writeheader()
         writer.writerows(row.model_dump() for row in rows)
-        write_atomic(self.path, text.getvalue().encode())
+        write_atomic(self.path, text.getvalue().encode(errors=_FOREIGN))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -150,9 +155,9 @@ def _lines(path: Path) -> list[dict[str, str]]:
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
-        reader = csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(data.decode(errors=_FOREIGN), newline=""), strict=True)
         lines = list(reader) if len(data) <= _MAX_BYTES else []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         problem = f"is no file of marks that can be read ({error})"
         raise InputError(path, problem, _REMEDY) from error
     if len(data) > _MAX_BYTES or reader.fieldnames != list(Row.model_fields):

@@ -126,6 +126,16 @@ def test_marks_are_changed_and_taken_back(items, path):
     assert Marks(path, "ann", items).take_back() is None
 
 
+def test_names_that_are_no_utf_8_keep_their_bytes(path):
+    items = gather(WORDS[:1], {"run \udcff (step 7)": _faces(0)[:1]})
+    marks = Marks(path, "z\udce9", items)
+    (item,) = marks.left()
+    marks.give(item.key, 3, 4)
+    assert b"run \xff (step 7)" in path.read_bytes()
+    assert not Marks(path, "z\udce9", items).left()
+    assert Marks(path, "z", items).left()
+
+
 _HEAD = "rater,item,prompt,text,realism,time,source\n"
 
 
