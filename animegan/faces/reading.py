@@ -6,8 +6,9 @@ The set is a file of tags (`tags_clean.csv`, `tags.csv`, or the only .csv file t
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -56,21 +57,32 @@ class Collected:
 
 @dataclass
 class _Left:
-    """What is left out: status and reason → names."""
+    """What is left out: status and reason → how many, and the names of the first few."""
 
     source: Path
-    out: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    named: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def out_for(self, reason: str, name: str, status: str = SKIPPED) -> None:
-        self.out[status, reason].append(printable(name))
+        self.counts[status, reason] += 1
+        if len(self.named[status, reason]) < _NAMED:
+            self.named[status, reason].append(printable(name))
+
+    def all_out_for(self, reason: str, names: Collection[str]) -> None:
+        """The first are those in order, numbers by value."""
+        first = nsmallest(_NAMED, names, key=_natural)
+        for name in first:
+            self.out_for(reason, name)
+        self.counts[SKIPPED, reason] += len(names) - len(first)
 
     def tell(self, summary: Summary) -> None:
         """Count all; name the first few."""
-        for (status, reason), names in self.out.items():
-            summary.counts[status] += len(names)
-            summary.reasons[reason] += len(names)
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            summary.problems.append(f"{self.source}: {reason}: {', '.join(names[:_NAMED])}{more}")
+        for (status, reason), number in (+self.counts).items():
+            summary.counts[status] += number
+            summary.reasons[reason] += number
+            named = self.named[status, reason]
+            more = f" and {number - len(named)} more" if number > len(named) else ""
+            summary.problems.append(f"{self.source}: {reason}: {', '.join(named)}{more}")
 
 
 def read_faces(source: Path, settings: Reading) -> Collected:
@@ -160,10 +172,8 @@ def _find_pictures(files: Files, tags_name: str, left: _Left) -> dict[str, str]:
 
 def _match(found: dict[str, str], tags: Tags, left: _Left) -> dict[str, str]:
     """The pictures that have tags, by id in order."""
-    for name in sorted(found.keys() - tags.said.keys(), key=_natural):
-        left.out_for("picture without tags", name)
-    for name in sorted(tags.said.keys() - found.keys(), key=_natural):
-        left.out_for("tags without picture", name)
+    left.all_out_for("picture without tags", found.keys() - tags.said.keys())
+    left.all_out_for("tags without picture", tags.said.keys() - found.keys())
     return {name: found[name] for name in sorted(found.keys() & tags.said.keys(), key=_natural)}
 
 

@@ -7,20 +7,26 @@
 Which of the two a line is in is seen from what stands in it: only posts have numbers.
 """
 
+import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from animegan.faces.words import COLOURS, SYNONYMS, parse_words
 from animeprep.errors import DatasetError, UsageError
 
-_LONGEST_ID = 200
+#: Ends of lines in a file; there are no sets of so many faces.
+MAX_LINES = 2**20
+#: Bytes of a line, and characters of an id.
+_LONGEST, _LONGEST_ID = 2**16, 200
 #: What ends a tag of posts.
 _COUNTED = re.compile(r":\d+\s*(\t|$)")
 _COUNT = re.compile(r":\d+$")
 
 #: Attribute → the colours that are said of it: none, one, or several.
-Said = dict[str, frozenset[str]]
+Said = Mapping[str, frozenset[str]]
 
 
 @dataclass
@@ -51,7 +57,8 @@ def parse_tags(data: bytes, path: Path) -> Tags:
         What is said of each id by the first line that names it.
 
     Raises:
-        DatasetError: it is no UTF-8 text. Single bytes that are none do no harm.
+        DatasetError: it is no UTF-8 text, though single bytes that are none do no harm; or it has
+            more than `MAX_LINES` lines.
 
     >>> parse_tags(b"0,long hair:9\tblue hair:3\n", Path("tags.csv")).said["0"]["hair"]
     frozenset({'blue'})
@@ -60,16 +67,15 @@ def parse_tags(data: bytes, path: Path) -> Tags:
     """
     if b"\0" in data:  # as in all texts of UTF-16
         raise DatasetError(path, "is no UTF-8 text", "save it as UTF-8")
-    text = data.decode("utf-8-sig", errors="replace")
-    # Not `splitlines`, which also takes characters for ends that can stand within a tag.
-    lines = re.split(r"\r\n|\r|\n", text)
+    if data.count(b"\n") + data.count(b"\r") > MAX_LINES:
+        raise DatasetError(path, f"has more than {MAX_LINES} lines", "make several sets of it")
     tags = Tags()
-    for number, line in enumerate(lines, 1):
+    # `splitlines` of text would also take characters for ends that can stand within a tag.
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            name, rest = _with_id(line)
-            said = _of_posts(rest) if _COUNTED.search(rest) else _of_words(rest)
+            name, said = _parse(line)
         except _UnreadableError as error:
             tags.skipped.setdefault(str(error), []).append(number)
             continue
@@ -79,11 +85,14 @@ def parse_tags(data: bytes, path: Path) -> Tags:
     return tags
 
 
-def _with_id(line: str) -> tuple[str, str]:
-    name, comma, rest = (part.strip(' "') for part in line.partition(","))
+def _parse(line: bytes) -> tuple[str, Said]:
+    if len(line) > _LONGEST:
+        raise _UnreadableError("line too long")
+    text = line.decode(errors="replace")
+    name, comma, rest = (part.strip(' "') for part in text.partition(","))
     if not comma or not name or not name.isprintable() or len(name) > _LONGEST_ID:
         raise _UnreadableError("tags without an id")
-    return name, rest
+    return name, _of_posts(rest) if _COUNTED.search(rest) else _of_words(rest)
 
 
 def _of_posts(text: str) -> Said:
@@ -120,4 +129,10 @@ def _add(found: dict[str, set[str]], colour: str, attribute: str, *, strict: boo
 
 
 def _frozen(found: dict[str, set[str]]) -> Said:
-    return {attribute: frozenset(colours) for attribute, colours in found.items()}
+    return _shared(*(frozenset(found[attribute]) for attribute in COLOURS))
+
+
+@lru_cache(maxsize=2**12)
+def _shared(*colours: frozenset[str]) -> Said:
+    """The same object for the same colours: memory holds one for each, and not for each line."""
+    return dict(zip(COLOURS, colours, strict=True))

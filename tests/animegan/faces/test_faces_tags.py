@@ -1,5 +1,6 @@
 """Both formats of tags, and what stands in them by mistake."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,29 @@ def test_other_codings_are_told(coding):
 
 def test_a_byte_that_is_no_utf_8_costs_its_own_tag():
     assert said(b"0,caf\xe9:12\tblue hair:3")[0] == {"0": (["blue"], [])}
+
+
+def test_files_of_too_many_lines_are_refused(monkeypatch):
+    monkeypatch.setattr("animegan.faces.tags.MAX_LINES", 3)
+    assert len(said(b"0,red hair\n1,red hair\n2,red hair\n")[0]) == 3
+    with pytest.raises(DatasetError, match=r"^tags\.csv: has more than 3 lines; make several"):
+        parse_tags(b"0,red hair\n" * 4, Path("tags.csv"))
+
+
+def test_a_line_that_is_too_long_is_passed_over():
+    long = b"1," + b"red hair " * 10_000
+    assert said(long + b"\n2,red hair") == ({"2": (["red"], [])}, {"line too long": [1]})
+
+
+@pytest.mark.parametrize("line", ["x\n", "{},\n", "{},blue hair red eyes\n", "0,red hair\n"])
+def test_a_line_takes_400_bytes_at_most(line):
+    data = "".join(line.format(number) for number in range(2**14)).encode()
+    tracemalloc.start()
+    try:
+        parse_tags(data, Path("tags.csv"))
+        assert tracemalloc.get_traced_memory()[1] < 2**14 * 400
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=200))
