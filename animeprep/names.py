@@ -9,13 +9,22 @@ from animeprep.files import sha256
 _MAX_BYTES = 200
 
 
-def slug(name: str) -> str:
-    """A name without anything that a file system or a shell might trip over.
+def plain(name: str) -> str:
+    """A name without anything that a file system or a shell might trip over; it may be empty.
 
-    >>> slug("Spirited Away (2001) [1080p]")
+    >>> plain("Spirited Away (2001) [1080p]")
     'Spirited_Away_2001_1080p'
     """
-    return re.sub(r"[^\w-]+", "_", name).strip("_")[:40] or "film"
+    return re.sub(r"[^\w-]+", "_", name).strip("_")
+
+
+def slug(name: str) -> str:
+    """The beginning of a plain name, 40 characters at most.
+
+    >>> slug("Spirited Away (2001) [1080p]"), slug("***")
+    ('Spirited_Away_2001_1080p', 'film')
+    """
+    return plain(name)[:40] or "film"
 
 
 def shortened(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from animegan.faces.words import Words, parse_words
 from animeprep.errors import InputError, UsageError
-from animeprep.names import slug
+from animeprep.names import plain, shortened
 
 #: No list that people made is longer, bytes; no line of one, characters.
 _MAX_BYTES, _MAX_LINE = 2**20, 200
@@ -110,7 +110,7 @@ def _parse(text: str, default: str = "") -> Prompt:
     head, comma, tail = text.partition(",")
     if not comma or _ATTRIBUTES & set(head.lower().split()):
         words = parse_words(text)
-        return Prompt(slug(default or str(words)), words)
-    if not re.search(r"\w", head):
+        return Prompt(plain(default or str(words)), words)
+    if not re.search(r"[^\W_]", head):
         raise UsageError(f"{head!r} is no id; use letters or digits")
-    return Prompt(slug(head.strip()), parse_words(tail))
+    return Prompt(shortened(plain(head)), parse_words(tail))

@@ -44,6 +44,14 @@ def test_ids_become_names_in_the_folder(prompts, name):
     assert not set(prompt.id) & set("./\\\x00 ")
 
 
+@pytest.mark.parametrize("letter", ["a", "é", "顔"])
+def test_long_ids_that_differ_at_their_ends_are_different(prompts, letter):
+    told = prompts(f"{letter * 170}1,blue hair\n{letter * 170}2,red hair")
+    assert len({prompt.id for prompt in told}) == 2
+    assert all(len(prompt.id.encode()) <= 200 for prompt in told)
+    assert all(prompt.id.startswith(letter * 60) for prompt in told)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -55,6 +63,8 @@ def test_ids_become_names_in_the_folder(prompts, name):
         ("1,", "line 1: '' is not understood; say for example"),
         (",blue hair", "line 1: '' is no id"),
         ("..,blue hair", "line 1: '..' is no id"),
+        ("__,blue hair", "line 1: '__' is no id; use letters or digits"),
+        ("-,blue hair", "line 1: '-' is no id"),
         ("purpel hair, red eyes", "line 1: .*purpel is no colour"),
         ("1,blue hair red hair", "names hair twice"),
         ("1,blue hair\nb,red eyes\n1,red hair", "line 3: the id 1 is that of .*line 1"),
