@@ -72,6 +72,6 @@ def _origin(weights: Path) -> _Origin | None:
     for folder in weights.resolve().parents[:2]:
         try:
             return _Origin.model_validate(json.loads((folder / FILE).read_bytes()))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
     return None
