@@ -97,6 +97,7 @@ def test_every_recipe_keeps_its_weights_under_vgg16(small_dataset, method):
     assert set(left) - {"chroma"} == terms
 
 
+@pytest.mark.slow
 def test_terms_pull_as_they_do_under_vgg16(sets):
     recipe = small(features="vgg19", init="builtin")
     chosen = balance(recipe, sets, scaled(3.0), CPU)
@@ -117,6 +118,7 @@ def test_scales_have_three_digits(sets):
     assert scales["content"] == pytest.approx(0.64 / math.pi, rel=5e-3)
 
 
+@pytest.mark.slow
 def test_what_a_recipe_stresses_or_leaves_out_changes_no_scale(sets):
     plain, stressed = (
         balance(small(**more), sets, scaled(2.0), CPU).scales

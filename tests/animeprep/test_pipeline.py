@@ -162,17 +162,19 @@ def stop_at(monkeypatch, module, name, call):
 
 
 STOPS = [
-    ("animeprep.frame_writer", "write_frame", 0),
     ("animeprep.frame_writer", "write_frame", 4),
-    ("animeprep.examiner", "examine", 9),
     ("animeprep.examiner", "examine", 13),
-    ("animeprep.pipeline", "dedup", 0),
     ("animeprep.pipeline", "_leave_out", 1),
     ("animeprep.records", "write_changed", 3),
-    ("animeprep.crop", "draw_crops", 3),
     ("animeprep.exposure.stage", "compensate", 2),
-    ("animeprep.edges", "smooth_edges", 5),
     ("animeprep.gray", "to_gray", 9),
+]
+OTHER_STOPS = [
+    ("animeprep.frame_writer", "write_frame", 0),
+    ("animeprep.examiner", "examine", 9),
+    ("animeprep.pipeline", "dedup", 0),
+    ("animeprep.crop", "draw_crops", 3),
+    ("animeprep.edges", "smooth_edges", 5),
     ("animeprep.photos", "crops_of", 2),
 ]
 
@@ -186,7 +188,11 @@ def whole(tmp_path_factory, material, snapshot):
     return snapshot(dataset.root)
 
 
-@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: " ".join(map(str, stop)))
+@pytest.mark.parametrize(
+    "stop",
+    [*STOPS, *(pytest.param(stop, marks=pytest.mark.slow) for stop in OTHER_STOPS)],
+    ids=lambda stop: " ".join(map(str, stop)),
+)
 def test_an_interrupted_run_resumes_to_the_same_bytes(dataset, prepared, whole, snapshot, stop):
     module, name, call = stop
     with pytest.MonkeyPatch.context() as patch:
@@ -435,11 +441,11 @@ def test_a_rejected_crop_takes_its_pictures_along(dataset, prepared):
     assert dataset.path(style).exists()
 
 
-OTHER_RECORDS = ["frames", "films", "choose", "smooth-edges"]
+OTHER_RECORDS = ["frames", "films", "dedup", "choose", "smooth-edges"]
 
 
 @pytest.mark.parametrize(
-    "stage", ["dedup", "crop", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHER_RECORDS)]
+    "stage", ["crop", *(pytest.param(s, marks=pytest.mark.slow) for s in OTHER_RECORDS)]
 )
 def test_records_cut_off_by_a_crash_are_told_and_made_good(
     dataset, prepared, whole, snapshot, stage
@@ -453,6 +459,7 @@ def test_records_cut_off_by_a_crash_are_told_and_made_good(
     assert [problem for summary in prepared() for problem in summary.problems] == []
 
 
+@pytest.mark.slow
 def test_counts_of_a_stricter_rerun_add_up(dataset, prepared):
     first = prepared()[0]
     total = first.counts["made"] + first.counts["dropped"]

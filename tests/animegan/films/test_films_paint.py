@@ -54,6 +54,7 @@ def test_times_of_a_variable_rate_are_kept_also_in_mp4(
     assert [time for time, _ in found] == times
 
 
+@pytest.mark.slow
 def test_thousandths_of_a_rate_are_exact_across_parts(tmp_path, write_film, numbered, how, ffmpeg):
     short = write_film(tmp_path / "a.mkv", [numbered(n) for n in range(230)])
     film = tmp_path / "film.mp4"
