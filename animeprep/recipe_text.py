@@ -14,7 +14,7 @@ _WIDTH = 96
 Path = tuple[str, ...]
 
 _SETTING = re.compile(r"\s*(?P<unset>#\s*)?(?P<name>\w+)\s*=\s*")
-_COMMENT = re.compile(r"""[^"'#]*(?:"[^"]*"[^"'#]*|'[^']*'[^"'#]*)*(?P<comment>#.*)""")
+_COMMENT = re.compile(r"""[^"'#]*(?:(?:"(?:[^"\\]|\\.)*"|'[^']*')[^"'#]*)*(?P<comment>#.*)""")
 _HEAD = """\
 # The recipe of this dataset: every setting that made it. Change a value and run
 # `animeprep prepare`: only what depends on it is made again. With `--dry-run` it says what and why.

@@ -2,7 +2,7 @@ import json
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from animeprep.frames import FrameSettings
@@ -88,6 +88,8 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @given(st.lists(_TEXT, max_size=3), _TEXT)
+@example([], '"#')
+@example(["\\"], "\\'#")
 def test_any_text_comes_back(films, name):
     tables = {"inputs": Inputs(films=tuple(films)), "example": Example(name=name)}
     own = {film: {"hdr": "off"} for film in films}
