@@ -23,7 +23,9 @@ def choose(lines: Sequence[Line]) -> Choice:
     """
     measured = [line for line in lines if "distance" in line["measures"]]
     if not measured:
-        return Choice(lines[-1]["step"], "the last one: there are no held-out faces to measure")
+        return Choice(
+            lines[-1]["step"], "the last one: there are too few held-out faces to measure"
+        )
     best = min(measured, key=lambda line: (line["measures"]["distance"][0], line["step"]))
     values = {name: value[0] for name, value in best["measures"].items()}
     return Choice(

@@ -217,7 +217,7 @@ def test_one_colour_may_be_missing_but_one_word_is_too_few(train, tmp_path):
 def test_faces_without_held_out_ones_train_to_the_last_step(train, tmp_path, source):
     done = train(source, *TINY, "--steps", "2", "--held-out", "0", "--name", "all")
     assert done.code == 0, done.err
-    assert "there are no held-out faces to measure" in done.out
+    assert "there are too few held-out faces to measure" in done.out
 
 
 def test_tags_alone_are_no_set(train, tmp_path):
